@@ -1,0 +1,201 @@
+"""Boards are data: boards.yaml -> frozen `BoardKind` -> a `Board`, real or virtual, to measure on.
+
+A kind is what a board is (MCU, memories, uploader). `BoardKind.silicon()` and `.virtual()` resolve
+it to one `Board`: the virtual twin takes everything from the kind except what its `virtual:`
+section overrides. Unknown keys are errors with a near-miss hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from harness import paths
+from harness.errors import UsageError, near_miss
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """PlatformIO environment: platform, board, framework ('' = bare metal)."""
+
+    platform: str
+    board: str
+    framework: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """Uploader: `avrdude` (programmer, baud) or `bossac` (offset, 1200-baud touch)."""
+
+    tool: str
+    timeout_s: float
+    programmer: str = ""
+    baud: int = 0
+    offset: int = 0
+    touch_baud: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The serial line: its rate, whether opening it resets the board, how long a boot may take."""
+
+    baud: int
+    resets_on_open: bool
+    boot_wait_s: float
+    usb_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One board to measure on. `kind` is its name in boards.yaml; sizes in bytes, clock in Hz."""
+
+    kind: str
+    title: str
+    mcu: str
+    core: str
+    clock_hz: int
+    flash_bytes: int
+    flash_reserved_bytes: int
+    ram_bytes: int
+    stack_reserve_bytes: int
+    cycle_counter: str
+    hal: str
+    max_payload_bytes: int
+    build: Build
+    flash: Flash
+    link: Link
+    emulator: str = ""  # name of the virtual board, '' on silicon
+
+    @property
+    def is_virtual(self) -> bool:
+        """True for an emulated twin."""
+        return bool(self.emulator)
+
+    @property
+    def board_kind(self) -> str:
+        """The results column: `silicon` or `virtual`."""
+        return "virtual" if self.is_virtual else "silicon"
+
+    @property
+    def timing_source(self) -> str:
+        """What a cycle figure from this board is; on a virtual board always emulated."""
+        return "emulated-cycles" if self.is_virtual else self.cycle_counter
+
+    @property
+    def flash_free_bytes(self) -> int:
+        """Flash that a firmware image may take."""
+        return self.flash_bytes - self.flash_reserved_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BoardKind:
+    """An entry of boards.yaml."""
+
+    name: str
+    board: Board
+    overrides: Mapping[str, Any]  # of the virtual twin; empty when there is none
+
+    @property
+    def has_virtual_twin(self) -> bool:
+        """True when an emulator can stand in for this kind."""
+        return bool(self.overrides)
+
+    def silicon(self) -> Board:
+        """The board on the desk."""
+        return self.board
+
+    def virtual(self) -> Board:
+        """Its emulated twin. Raises UsageError when there is none."""
+        if not self.overrides:
+            raise UsageError(f"{self.name} has no virtual twin", hint="attach the board")
+        changes = dict(self.overrides)
+        if "build" in changes:
+            changes["build"] = _read(Build, changes["build"], f"{self.name}: virtual: build")
+        for part in ("flash", "link"):
+            if part in changes:
+                current = getattr(self.board, part)
+                _check_keys(type(current), changes[part], f"{self.name}: virtual: {part}", set())
+                changes[part] = replace(current, **changes[part])
+        return replace(self.board, **changes)
+
+
+def load_kinds(path: Path | None = None) -> dict[str, BoardKind]:
+    """All kinds of boards.yaml (default: the one shipped with the harness), by name."""
+    path = path or paths.shipped("boards.yaml")
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot read board descriptions: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise UsageError(f"{path}: must be a mapping with 'schema: {SCHEMA}'")
+    entries = document.get("boards")
+    if not isinstance(entries, dict):
+        raise UsageError(f"{path}: has no 'boards:' mapping")
+    return {name: _kind(str(name), entry, path) for name, entry in entries.items()}
+
+
+def find_kind(name: str, path: Path | None = None) -> BoardKind:
+    """The kind called `name`; UsageError with the nearest names otherwise."""
+    kinds = load_kinds(path)
+    if name not in kinds:
+        raise near_miss("board", name, kinds)
+    return kinds[name]
+
+
+_T = TypeVar("_T")
+
+
+def _kind(name: str, entry: Any, path: Path) -> BoardKind:
+    where = f"{path.name}: {name}"
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where}: must be a mapping")
+    entry = dict(entry)
+    overrides = entry.pop("virtual", {})
+    if overrides:
+        _check_keys(Board, overrides, f"{where}: virtual", set())
+        if "emulator" not in overrides:
+            raise UsageError(f"{where}: virtual: needs the key 'emulator'")
+    for part, kind in (("build", Build), ("flash", Flash), ("link", Link)):
+        if part in entry:
+            entry[part] = _read(kind, entry[part], f"{where}: {part}")
+    board = _read(Board, entry | {"kind": name}, where)
+    return BoardKind(name, board, overrides)
+
+
+def _read(kind: type[_T], values: Any, where: str) -> _T:
+    """A frozen dataclass from a mapping; unknown, missing and ill-typed keys are errors."""
+    if not isinstance(values, dict):
+        raise UsageError(f"{where}: must be a mapping, not {values!r}")
+    required = {f.name for f in fields(kind) if f.default is MISSING}  # type: ignore[arg-type]
+    _check_keys(kind, values, where, required)
+    converted = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return kind(**converted)
+
+
+def _check_keys(kind: type[Any], values: Mapping[str, Any], where: str, required: set[str]) -> None:
+    types = {f.name: str(f.type) for f in fields(kind)}
+    for key, value in values.items():
+        if key not in types:
+            error = near_miss("key", str(key), types)
+            raise UsageError(f"{where}: {error.message}", hint=error.hint)
+        if types[key] == "int" and (
+            isinstance(value, bool) or not isinstance(value, int) or value < 0
+        ):
+            raise UsageError(f"{where}: {key} is {value!r}, must be a whole number of at least 0")
+        if types[key] == "float" and (
+            isinstance(value, bool) or not isinstance(value, int | float)
+        ):
+            raise UsageError(f"{where}: {key} is {value!r}, must be a number")
+        if types[key] == "str" and not isinstance(value, str):
+            raise UsageError(f"{where}: {key} is {value!r}, must be text")
+        if types[key] == "bool" and not isinstance(value, bool):
+            raise UsageError(f"{where}: {key} is {value!r}, must be true or false")
+    missing = required - values.keys()
+    if missing:
+        raise UsageError(f"{where}: missing {', '.join(sorted(missing))}")

@@ -1,0 +1,214 @@
+"""Results of a run: the row schema, and files that are whole or absent.
+
+A results folder holds `run.json` (what would repeat it), `summary.csv` (one row per model),
+`windows.parquet` (one row per model and window), `journal/` (what is done so far, so that a killed
+run resumes), `plots/`, `report.html` and `logs/`. `run.json` carries `finished`: null until the
+last file is written, so a killed run is recognisable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.errors import UsageError
+
+INTEGER, REAL, TEXT = "Int64", "Float64", "string"
+SUMMARY_COLUMNS: dict[str, str] = {
+    "run_id": TEXT,
+    "board": TEXT,
+    "board_kind": TEXT,
+    "mcu": TEXT,
+    "clock_hz": INTEGER,
+    "dataset": TEXT,
+    "model": TEXT,
+    "hidden": INTEGER,
+    "rank_w": INTEGER,
+    "rank_u": INTEGER,
+    "density_w": REAL,
+    "density_u": REAL,
+    "weight_bits": INTEGER,
+    "state_bits": INTEGER,
+    "params_nonzero": INTEGER,
+    "model_flash_bytes": INTEGER,
+    "table_flash_bytes": INTEGER,
+    "flash_bytes": INTEGER,
+    "ram_static_bytes": INTEGER,
+    "stack_peak_bytes": INTEGER,
+    "accuracy_float": REAL,
+    "accuracy_host": REAL,
+    "accuracy_board": REAL,
+    "windows": INTEGER,
+    "mismatches": INTEGER,
+    "cycles_median": REAL,
+    "cycles_p95": INTEGER,
+    "cycles_max": INTEGER,
+    "cycles_per_step": REAL,
+    "latency_ms": REAL,
+    "timing_source": TEXT,
+    "link_bytes_per_s": REAL,
+    "link_retries": INTEGER,
+    "compiler": TEXT,
+    "compiler_flags": TEXT,
+    "model_sha256": TEXT,
+    "elf_sha256": TEXT,
+    "seed": INTEGER,
+    "status": TEXT,
+    "accuracy_float_test": REAL,
+    "accuracy_host_test": REAL,
+    "test_windows": INTEGER,
+    "trace_windows": INTEGER,
+    "trace_mismatches": INTEGER,
+    "saturations": INTEGER,
+    "bench_cycles_min": INTEGER,
+    "bench_cycles_max": INTEGER,
+    "emulator_cycles_delta": INTEGER,
+    "storage": TEXT,
+    "firmware_id": TEXT,
+    "uploader": TEXT,
+    "attempts": INTEGER,
+    "message": TEXT,
+}
+# Columns that depend on the wall clock or on luck with the line, not on the models.
+TIME_COLUMNS = frozenset({"run_id", "link_bytes_per_s", "link_retries", "attempts"})
+
+STATUS_OK = "ok"
+STATUS_MISMATCH = "mismatch"
+STATUS_DOES_NOT_FIT = "does-not-fit"
+STATUS_HOST_ONLY = "host-only"  # float forms: evaluated on the host, no integer firmware
+STATUS_LAB = "lab-error"
+STATUS_ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """One window on one board. `window` is its index in the test set; -1 cycles = not measured."""
+
+    model: str
+    window: int
+    label_true: int
+    label_host: int
+    label_board: int
+    logits_host: list[int]
+    logits_board: list[int]
+    cycles: int
+    sat_input: int
+    sat_mid: int
+    sat_state: int
+    repeats: int  # frames sent again while this window was streamed
+
+
+def summary_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows -> a frame with every column of the schema, missing values as NA."""
+    unknown = {key for row in rows for key in row} - set(SUMMARY_COLUMNS)
+    if unknown:
+        raise ValueError(f"columns not in the schema: {sorted(unknown)}")
+    frame = pd.DataFrame([dict(row) for row in rows], columns=list(SUMMARY_COLUMNS))
+    return frame.astype(SUMMARY_COLUMNS)
+
+
+def windows_frame(rows: Sequence[WindowRow]) -> pd.DataFrame:
+    """Window rows -> a frame, one column per field of WindowRow."""
+    names = [f.name for f in fields(WindowRow)]
+    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in names})
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that a reader (or a power cut) sees the old content or all of the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys sorted."""
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def write_summary(folder: Path, frame: pd.DataFrame) -> None:
+    """summary.csv; NA is the empty string, never 0."""
+    write_atomic(folder / "summary.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_summary(folder: Path) -> pd.DataFrame:
+    """summary.csv of a results folder with the schema's types."""
+    path = folder / "summary.csv"
+    if not path.is_file():
+        raise UsageError(f"{folder}: no summary.csv", hint="give a results folder, see `results/`")
+    return pd.read_csv(path, dtype=SUMMARY_COLUMNS)
+
+
+def write_windows(folder: Path, frame: pd.DataFrame) -> None:
+    """windows.parquet, atomically."""
+    import io
+
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    write_atomic(folder / "windows.parquet", buffer.getvalue())
+
+
+def new_run_id(board: str, dataset: str) -> str:
+    """`<UTC>-<board>-<dataset>-<id>`, sortable by time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{stamp}-{board}-{dataset}-{secrets.token_hex(2)}"
+
+
+def point_latest(folder: Path) -> None:
+    """Make `latest` beside the folder point to it, atomically."""
+    link = folder.parent / "latest"
+    partial = folder.parent / f".latest.{os.getpid()}"
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(folder.name)
+    partial.replace(link)
+
+
+class Journal:
+    """Append-only record of the windows of one model, one JSON object a line.
+
+    A line that was cut short by a kill is ignored when read, and dropped before the next append,
+    so the journal never joins half a record to a whole one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[WindowRow]:
+        """All whole records, in order."""
+        return [WindowRow(**record) for record in self._records()]
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        if not self.path.exists():
+            return
+        for line in self.path.read_bytes().split(b"\n")[:-1]:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+    def repair(self) -> None:
+        """Rewrite the file with its whole records only."""
+        lines = [json.dumps(record) + "\n" for record in self._records()]
+        write_atomic(self.path, "".join(lines))
+
+    def append(self, row: WindowRow) -> None:
+        """Add one record and hand it to the operating system."""
+        record = {f.name: getattr(row, f.name) for f in fields(WindowRow)}
+        with self.path.open("ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
