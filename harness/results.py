@@ -100,9 +100,8 @@ class WindowRow:
     logits_host: list[int]
     logits_board: list[int]
     cycles: int
-    sat_input: int
-    sat_mid: int
-    sat_state: int
+    saturations_host: list[int]  # input, mid, state
+    saturations_board: list[int]
     repeats: int  # frames sent again while this window was streamed
 
 

@@ -64,3 +64,25 @@ def to_raw(windows: NDArray[np.float32], raw_step: NDArray[np.float64]) -> NDArr
     """Physical values [N, T, D] -> raw counts, as a sensor with these steps would give them."""
     counts = np.floor(windows.astype(np.float64) / raw_step + 0.5)
     return np.clip(counts, -32768, 32767).astype(np.int16)
+
+
+BENCH_STEPS = 8
+
+
+def bench_window(model: QModel) -> NDArray[np.int16]:
+    """A short synthetic window [S, D] that firmware carries for its BENCH command.
+
+    Reproducible from the model alone (integers only), and within about two standard deviations of
+    what the input stage expects, so that the tables are used where they bend.
+    """
+    multiplier = model.tensors["pre_multiplier"].astype(np.int64)
+    safe = np.where(multiplier == 0, 1, multiplier)
+    centre = -model.tensors["pre_offset"].astype(np.int64) // safe
+    two_sigma = (32 << model.shifts["pre"]) // np.abs(safe)
+    companded = model.tensors["pre_companded"].astype(bool)
+    centre = np.where(companded, 0, centre)
+    reach = np.where(companded, 256, np.maximum(two_sigma, 1))
+    shape = (min(model.steps, BENCH_STEPS), model.dims.features)
+    noise = np.random.default_rng(0).integers(-128, 129, shape)
+    counts = np.clip(centre + noise * reach // 128, -32768, 32767)
+    return np.asarray(counts, np.int16)

@@ -1,0 +1,228 @@
+"""One model on one board: stream windows, compare with the reference, count cycles and bytes.
+
+Knows no transport (that is `link`), no files but the journal it is given, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import LinkError
+from harness.link.dut import Dut
+from harness.link.messages import Hello, Outcome
+from harness.qmodel import QModel
+from harness.reference.model import Run, run
+from harness.results import Journal, WindowRow
+
+BENCH_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Test windows to stream: raw [N, T, D] int16, labels [N], index [N] in the whole test set."""
+
+    raw: NDArray[np.int16]
+    labels: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+class CycleWitness(Protocol):
+    """Someone beside the firmware who counts its cycles: the emulator of a virtual board."""
+
+    def marked_cycles(self) -> int:
+        """Cycles inside marked stretches since reset, each less an empty stretch's."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one model did on one board. Counts are totals over all windows."""
+
+    rows: list[WindowRow]
+    trace_windows: int
+    trace_mismatches: int  # steps of traced windows whose hidden state differs
+    stack_peak_bytes: int
+    bench_cycles_min: int
+    bench_cycles_max: int
+    bench_agrees: bool
+    witness_delta: int | None  # largest |board's cycles - witness's| over the windows
+    link_bytes_per_s: float | None
+    restarts: int
+
+    @property
+    def mismatches(self) -> int:
+        """Windows whose integer logits differ between board and reference."""
+        return sum(row.logits_board != row.logits_host for row in self.rows)
+
+    @property
+    def saturation_mismatches(self) -> int:
+        """Windows whose counted saturations differ between board and reference."""
+        return sum(row.saturations_board != row.saturations_host for row in self.rows)
+
+
+def check_identity(hello: Hello, model: QModel, board_kind: str, firmware_id: bytes) -> None:
+    """The board must run exactly this firmware. Raises LinkError with what differs."""
+    expected = {
+        "board": board_kind,
+        "firmware_id": firmware_id.hex(),
+        "model_sha256": model.sha256,
+        "features": model.dims.features,
+        "hidden": model.dims.hidden,
+        "classes": model.dims.classes,
+        "steps": model.steps,
+    }
+    for what, value in expected.items():
+        found = getattr(hello, what)
+        if found != value:
+            raise LinkError(
+                f"the board answers with {what} {found!r}, expected {value!r}",
+                hint="it runs another firmware: flash it again",
+            )
+
+
+def measure(
+    dut: Dut,
+    model: QModel,
+    windows: Windows,
+    bench_raw: NDArray[np.int16],
+    journal: Journal,
+    *,
+    trace: int = 2,
+    witness: CycleWitness | None = None,
+    on_window: Callable[[int, int], None] = lambda done, total: None,
+) -> Measurement:
+    """Stream the windows that the journal does not hold yet, then trace, bench and read counters.
+
+    The last part runs in every session, so a resumed run ends with the same figures as an
+    undisturbed one. Raises LinkError when the board stops answering; the journal keeps the rest.
+    """
+    expected = run(model, windows.raw)
+    done = {row.window: row for row in journal.read()}
+    journal.repair()
+    bytes_before, started = _bytes(dut), time.monotonic()
+    fresh, delta = 0, None
+    for position in range(len(windows)):
+        index = int(windows.index[position])
+        if index not in done:
+            outcome, difference, repeats = _one_window(dut, windows.raw[position], witness)
+            delta = _larger(delta, difference)
+            done[index] = _row(model, windows, position, expected, outcome, repeats)
+            journal.append(done[index])
+            fresh += 1
+        on_window(position + 1, len(windows))
+    elapsed_s = time.monotonic() - started
+    traced = min(trace, len(windows))
+    trace_mismatches, trace_delta = _trace(dut, model, windows.raw[:traced], witness)
+    bench = dut.bench(BENCH_REPEATS)
+    reference = run(model, bench_raw[np.newaxis])
+    return Measurement(
+        rows=[done[int(i)] for i in windows.index],
+        trace_windows=traced,
+        trace_mismatches=trace_mismatches,
+        stack_peak_bytes=dut.stats().stack_peak_bytes,
+        bench_cycles_min=bench.cycles_min,
+        bench_cycles_max=bench.cycles_max,
+        bench_agrees=bool(np.array_equal(bench.logits, reference.logits[0])),
+        witness_delta=_larger(delta, trace_delta),
+        link_bytes_per_s=(_bytes(dut) - bytes_before) / elapsed_s if fresh else None,
+        restarts=dut.counters.restarts,
+    )
+
+
+def _bytes(dut: Dut) -> int:
+    return dut.counters.bytes_sent + dut.counters.bytes_received
+
+
+def _one_window(
+    dut: Dut, raw: NDArray[np.int16], witness: CycleWitness | None, *, trace: bool = False
+) -> tuple[Outcome, int | None, int]:
+    """Outcome, |board's cycles - witness's| where both counted, frames repeated."""
+    repeats, restarts = dut.counters.repeats, dut.counters.restarts
+    before = witness.marked_cycles() if witness else 0
+    outcome = dut.infer(raw, trace=trace)
+    difference = None
+    undisturbed = dut.counters.restarts == restarts
+    if witness and undisturbed and outcome.cycles >= 0:
+        difference = abs(witness.marked_cycles() - before - outcome.cycles)
+    return outcome, difference, dut.counters.repeats - repeats
+
+
+def _row(
+    model: QModel,
+    windows: Windows,
+    position: int,
+    expected: Run,
+    outcome: Outcome,
+    repeats: int,
+) -> WindowRow:
+    sat = expected.saturations
+    return WindowRow(
+        model=model.name,
+        window=int(windows.index[position]),
+        label_true=int(windows.labels[position]),
+        label_host=int(expected.labels[position]),
+        label_board=outcome.label,
+        logits_host=[int(v) for v in expected.logits[position]],
+        logits_board=[int(v) for v in outcome.logits],
+        cycles=outcome.cycles,
+        saturations_host=[int(s[position]) for s in (sat.input, sat.mid, sat.state)],
+        saturations_board=[outcome.sat_input, outcome.sat_mid, outcome.sat_state],
+        repeats=repeats,
+    )
+
+
+def _trace(
+    dut: Dut, model: QModel, raw: NDArray[np.int16], witness: CycleWitness | None
+) -> tuple[int, int | None]:
+    """Steps whose hidden state differs from the reference, and the witness's difference."""
+    if not len(raw):
+        return 0, None
+    expected = run(model, raw, trace=True)
+    assert expected.hidden is not None  # asked for
+    mismatches, delta = 0, None
+    for position, window in enumerate(raw):
+        outcome, difference, _ = _one_window(dut, window, witness, trace=True)
+        assert outcome.hidden is not None  # asked for
+        mismatches += _steps_that_differ(outcome, expected.hidden[position])
+        delta = _larger(delta, difference)
+    return mismatches, delta
+
+
+def _steps_that_differ(outcome: Outcome, hidden: NDArray[np.int64]) -> int:
+    assert outcome.hidden is not None
+    return int((outcome.hidden != hidden).any(axis=1).sum())
+
+
+def _larger(a: int | None, b: int | None) -> int | None:
+    known = [v for v in (a, b) if v is not None]
+    return max(known) if known else None
+
+
+def draw_windows(total: int, wanted: int | None, seed: int) -> NDArray[np.int64]:
+    """Indices of `wanted` test windows drawn over the whole test set, ascending; None = all.
+
+    Drawn, not the first N: those are one person's.
+    """
+    if wanted is None or wanted >= total:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(seed).choice(total, wanted, replace=False))
+
+
+def percentiles(cycles: list[int]) -> dict[str, float]:
+    """Median, p95 (a value that occurred) and maximum of measured cycles; empty when none are."""
+    if not cycles or min(cycles) < 0:
+        return {}
+    values = np.asarray(cycles, np.int64)
+    return {
+        "cycles_median": float(np.median(values)),
+        "cycles_p95": int(np.percentile(values, 95, method="higher")),
+        "cycles_max": int(values.max()),
+    }

@@ -1,0 +1,132 @@
+"""`harness boards`, `harness doctor`, `harness virtual`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from harness import doctor
+from harness.boards import find_kind, load_kinds
+from harness.cli.progress import Display
+from harness.cli.tables import echo_json, echo_table
+from harness.errors import LabError
+from harness.events import Event
+from harness.link.serial import find_ports
+from harness.paths import cache_dir
+from harness.virtual.process import FLASH_MODES, VirtualBoard
+
+
+@click.command("boards")
+@click.option("--scan", is_flag=True, help="Only the boards that are attached now.")
+@click.option("--json", "as_json", is_flag=True)
+def boards_command(scan: bool, as_json: bool) -> None:
+    """Board kinds of boards.yaml, and the ports where one is attached.
+
+    \b
+    Example:
+      harness boards --scan
+    """
+    rows = []
+    for name, kind in load_kinds().items():
+        board = kind.silicon()
+        ports = find_ports(board.link.usb_ids)
+        if scan and not ports:
+            continue
+        rows.append(
+            {
+                "board": name,
+                "title": board.title,
+                "mcu": board.mcu,
+                "core": board.core,
+                "clock_hz": board.clock_hz,
+                "flash_bytes": board.flash_bytes,
+                "ram_bytes": board.ram_bytes,
+                "uploader": board.flash.tool,
+                "virtual": kind.has_virtual_twin,
+                "attached": ", ".join(ports) or None,
+            }
+        )
+    if as_json:
+        echo_json(rows)
+    elif rows:
+        echo_table("boards", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    else:
+        click.echo("no described board is attached; every kind with a twin runs with --virtual")
+
+
+@click.command("doctor")
+@click.option("--prepare", is_flag=True, help="Also build ahead what can be built.")
+@click.option("--json", "as_json", is_flag=True)
+def doctor_command(prepare: bool, as_json: bool) -> int:
+    """What this machine has and lacks for real and virtual boards, and how to get it.
+
+    Exit code 3 when something is missing.
+
+    \b
+    Example:
+      harness doctor
+    """
+    if prepare:
+        with Display() as display:
+            doctor.prepare(lambda what: display(Event("prepare", what, 1, 1, finished=True)))
+    checks = doctor.checks()
+    if as_json:
+        echo_json([{"name": c.name, "ok": c.ok, "detail": c.detail, "fix": c.fix} for c in checks])
+    else:
+        rows = [
+            (c.name, "ok" if c.ok else "MISSING", c.detail, "" if c.ok else c.fix) for c in checks
+        ]
+        echo_table("doctor", ("what", "state", "detail", "how to get it"), rows)
+    return 0 if all(c.ok for c in checks) else LabError.exit_code
+
+
+@click.group("virtual")
+def virtual_command() -> None:
+    """Virtual boards for any tool.
+
+    \b
+    Example:
+      harness virtual up uno
+    """
+
+
+@virtual_command.command("up")
+@click.argument("name")
+@click.option(
+    "--state-dir", type=click.Path(file_okay=False, path_type=Path),
+    help="Where the board keeps its flash (default: the cache).",
+)  # fmt: skip
+@click.option("--port-link", type=click.Path(path_type=Path), help="Name for the port.")
+@click.option("--realtime", is_flag=True, help="Never run faster than the MCU's clock.")
+@click.option(
+    "--flash-mode", type=click.Choice(FLASH_MODES), default=FLASH_MODES[0], show_default=True,
+    help="mkr1000: charge flash wait states (rws1) or none.",
+)  # fmt: skip
+def up_command(
+    name: str, state_dir: Path | None, port_link: Path | None, realtime: bool, flash_mode: str
+) -> None:
+    """Keep a virtual board running until Ctrl-C and print its port.
+
+    Flash it with avrdude or bossac, open it with pyserial or a terminal program. Its flash
+    persists in the state folder.
+
+    \b
+    Example:
+      harness virtual up uno
+      avrdude -p m328p -c arduino -P PORT -b 115200 -D -U flash:w:firmware.hex:i
+    """
+    board = find_kind(name).virtual()
+    state = state_dir or cache_dir("virtual", name)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with VirtualBoard.start(
+        board.emulator, state, realtime=realtime, flash_mode=flash_mode, port_link=port_link
+    ) as running:
+        click.echo(running.port)
+        click.echo(f"virtual {name} is up; flash in {state}; Ctrl-C ends it", err=True)
+        while not stop.wait(1.0):
+            running.status()  # raises LabError when the emulator has died

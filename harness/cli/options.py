@@ -1,0 +1,79 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.boards import Board, find_kind
+
+Decorated = Callable[..., Any]
+
+
+def board_options(function: Decorated) -> Decorated:
+    """--board NAME [--virtual] [--port PORT]."""
+    function = click.option(
+        "--port", help="Serial port of the board; found by its USB id when not given."
+    )(function)
+    function = click.option("--virtual", is_flag=True, help="Use the board's emulated twin.")(
+        function
+    )
+    return click.option("-b", "--board", required=True, help="Board kind, see `harness boards`.")(
+        function
+    )
+
+
+def data_options(function: Decorated) -> Decorated:
+    """--dataset --preset --seed --data-dir --compand."""
+    for option in (
+        click.option(
+            "--compand/--no-compand", default=True, show_default=True,
+            help="HAR: asinh on the sensors that tell sitting from standing; off = the paper's.",
+        ),
+        click.option(
+            "--data-dir", type=click.Path(file_okay=False, path_type=Path),
+            help="Folder of data sets (default: $HARNESS_DATA_DIR, then the cache).",
+        ),
+        click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
+        click.option(
+            "--preset", default="quick", show_default=True,
+            help="smoke (seconds a model), quick (minutes) or paper (Table 11).",
+        ),
+        click.option(
+            "--dataset", default="digits", show_default=True, help="See `harness data list`."
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+class WindowCount(click.ParamType[int | None]):
+    """A number of test windows, or `all`."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """None means all."""
+        if value is None or value == "all":
+            return None
+        try:
+            count = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'all'", param, ctx)
+        if count < 1:
+            self.fail("at least one window is needed", param, ctx)
+        return count
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated names, without repetitions, in order."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def resolve(board: str, virtual: bool) -> Board:
+    """The board of `--board` and `--virtual`."""
+    kind = find_kind(board)
+    return kind.virtual() if virtual else kind.silicon()

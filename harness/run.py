@@ -1,0 +1,317 @@
+"""The whole chain for one board: train, compress, build, flash, stream, write tables.
+
+    dataset -> train -> QModel -> firmware -> flash -> link -> predictions, cycles, bytes -> results
+
+Every stage is cached by what goes into it; a killed run continues from its folder with `resume`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness import events, lab, pipeline, presets, provenance, results
+from harness.bench import Windows, draw_windows, measure
+from harness.boards import Board, find_kind
+from harness.datasets import Dataset, load, raw
+from harness.errors import DoesNotFit, HarnessError, LabError, UsageError
+from harness.events import Event, Listener, ignore
+from harness.firmware.build import Firmware, build_firmware
+from harness.flash import FlashResult
+from harness.pipeline import TrainedModel
+from harness.reference.model import bench_window
+from harness.rows import Row, board_row, host_row, model_row
+
+DEFAULT_MODELS = ("fastgrnn", "lstm", "gru", "ornn")
+DEFAULT_WINDOWS = 100
+TRACE_WINDOWS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run was asked to do; stored in run.json and read again by `resume`.
+
+    windows: how many test windows to stream, drawn over the whole test set; None = all.
+    """
+
+    board: str
+    virtual: bool = False
+    dataset: str = "digits"
+    models: tuple[str, ...] = DEFAULT_MODELS
+    preset: str = "quick"
+    windows: int | None = DEFAULT_WINDOWS
+    seed: int = 0
+    compand: bool = True
+    port: str | None = None
+    data_dir: str | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunOptions:
+        """Options of an earlier run."""
+        return cls(**(values | {"models": tuple(values["models"])}))
+
+    def resolve_board(self) -> Board:
+        """The board or its virtual twin."""
+        kind = find_kind(self.board)
+        return kind.virtual() if self.virtual else kind.silicon()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its folder, the summary, and the exit code it deserves."""
+
+    folder: Path
+    summary: pd.DataFrame
+
+    @property
+    def exit_code(self) -> int:
+        """0 all good, 1 a result failed, 3 only the lab failed."""
+        statuses = set(self.summary["status"])
+        if statuses & {results.STATUS_MISMATCH, results.STATUS_ERROR}:
+            return 1
+        return LabError.exit_code if results.STATUS_LAB in statuses else 0
+
+
+def start(options: RunOptions, out: Path, listen: Listener = ignore) -> RunResult:
+    """Run in a new folder under `out`."""
+    _check(options)
+    run_id = results.new_run_id(options.board, options.dataset)
+    folder = out / run_id
+    (folder / "logs").mkdir(parents=True)
+    _write_run(folder, {"run_id": run_id, "options": asdict(options), "started": _now()})
+    return _continue(folder, options, listen)
+
+
+def resume(folder: Path, listen: Listener = ignore) -> RunResult:
+    """Continue a run that was killed: nothing that was done is trained, flashed or streamed again.
+
+    Rows that ended in lab trouble are tried again.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise UsageError(f"{folder}: no run.json", hint="give the folder of an earlier run")
+    options = RunOptions.from_json(json.loads(path.read_text())["options"])
+    _check(options)
+    return _continue(folder, options, listen)
+
+
+def _check(options: RunOptions) -> None:
+    """Refuse unknown names and a missing board before anything long begins."""
+    board = options.resolve_board()
+    for name in options.models:
+        presets.parse_model_name(name)
+    presets.check_preset(options.preset)
+    if not board.is_virtual and options.port is None:
+        lab.find_board_port(board)
+
+
+def _continue(folder: Path, options: RunOptions, listen: Listener) -> RunResult:
+    data_dir = Path(options.data_dir) if options.data_dir else None
+    dataset = load(options.dataset, data_dir, compand=options.compand)
+    chain = _Chain(folder, options, dataset, listen)
+    trained = [chain.train(name) for name in options.models]
+    _write_run(
+        folder,
+        provenance.collect()
+        | {
+            "board": asdict(chain.board) | {"board_kind": chain.board.board_kind},
+            "dataset": _dataset_facts(dataset),
+            "preset": options.preset,
+            "seed": options.seed,
+            "stages": {t.spec.name: [asdict(s) for s in t.stages] for t in trained},
+        },
+    )
+    chain.bench(trained)
+    summary = chain.write_tables()
+    _write_run(folder, {"finished": _now()})
+    results.point_latest(folder)
+    return RunResult(folder, summary)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write_run(folder: Path, values: dict[str, Any]) -> None:
+    """Add to run.json; `finished` stays null until the end."""
+    path = folder / "run.json"
+    current = json.loads(path.read_text()) if path.is_file() else {"finished": None}
+    results.write_json(path, current | values)
+
+
+def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "licence": dataset.licence,
+        "source": dataset.source,
+        "source_sha256": dataset.source_sha256,
+        "sha256": dataset.sha256,
+        "windows_test": len(dataset.test),
+        "companded_channels": int(dataset.companded.sum()),
+    }
+
+
+class _Chain:
+    """The stages of one run, in its folder."""
+
+    def __init__(
+        self, folder: Path, options: RunOptions, dataset: Dataset, listen: Listener
+    ) -> None:
+        self.folder = folder
+        self.options = options
+        self.dataset = dataset
+        self.listen = listen
+        self.board = options.resolve_board()
+        test = dataset.part("test")
+        index = draw_windows(len(test), options.windows, options.seed)
+        self.windows = Windows(raw(dataset, "test")[index], test.y[index], index)
+
+    # -- train ---------------------------------------------------------------------------------
+
+    def train(self, name: str) -> TrainedModel:
+        """The trained, compressed, quantised model; from the cache when it is there."""
+        self.listen(Event("train", name))
+        trained = pipeline.train_model(
+            name,
+            self.dataset,
+            self.options.preset,
+            self.options.seed,
+            progress=events.training_progress(self.listen, name),
+        )
+        self.listen(events.trained(name, trained.train_seconds, trained.cached))
+        return trained
+
+    # -- build, flash, stream ------------------------------------------------------------------
+
+    def bench(self, trained: list[TrainedModel]) -> None:
+        """Build all firmware, then put each on the board in turn and measure it."""
+        waiting = [t for t in trained if not self._is_done(t.spec.name)]
+        built = [(t, firmware) for t in waiting if (firmware := self._build(t))]
+        if not built:
+            return
+        port = self.options.port
+        try:
+            with lab.attached(self.board, port=port, state_dir=self.folder / "board") as attachment:
+                for t, firmware in built:
+                    self._measure(attachment, t, firmware)
+        except LabError as error:
+            for t, firmware in built:
+                if not self._row_path(t.spec.name).exists():
+                    self._failed(t, firmware, error)
+
+    def _is_done(self, name: str) -> bool:
+        path = self._row_path(name)
+        if not path.is_file():
+            return False
+        return bool(json.loads(path.read_text())["status"] != results.STATUS_LAB)
+
+    def _row_path(self, name: str) -> Path:
+        return self.folder / "rows" / f"{name}.json"
+
+    def _write_row(self, row: Row) -> None:
+        results.write_json(self._row_path(row["model"]), row)
+        self.write_tables()
+
+    def _common(self, trained: TrainedModel) -> Row:
+        row = model_row(trained, self.dataset, self.windows)
+        return row | {
+            "run_id": self.folder.name,
+            "board": self.board.kind,
+            "board_kind": self.board.board_kind,
+            "mcu": self.board.mcu,
+            "clock_hz": self.board.clock_hz,
+            "seed": self.options.seed,
+        }
+
+    def _build(self, trained: TrainedModel) -> Firmware | None:
+        """The firmware, or None with a row written when there can be none."""
+        name, model = trained.spec.name, trained.qmodel
+        if model is None:
+            self._write_row(self._common(trained) | host_row())
+            return None
+        self.listen(Event("build", name))
+        try:
+            firmware = build_firmware(model, self.board, bench_raw=bench_window(model))
+        except DoesNotFit as error:
+            self.listen(Event("build", name, 1, 1, f"does not fit: {error.message}", finished=True))
+            status = {"status": results.STATUS_DOES_NOT_FIT, "message": error.message}
+            self._write_row(self._common(trained) | status)
+            return None
+        detail = f"{firmware.memory.flash_bytes:,} B flash" + (", cached" * firmware.cached)
+        self.listen(Event("build", name, 1, 1, detail, finished=True))
+        return firmware
+
+    def _measure(
+        self, attachment: lab.Attachment, trained: TrainedModel, firmware: Firmware
+    ) -> None:
+        name, model = trained.spec.name, trained.qmodel
+        assert model is not None  # it was built
+        try:
+            self.listen(Event("flash", name))
+            log = self.folder / "logs" / f"flash-{name}.log"
+            dut, flashed = lab.ensure_firmware(attachment, model, firmware, log=log)
+            self._note_flash(name, flashed)
+            try:
+                measurement = measure(
+                    dut,
+                    model,
+                    self.windows,
+                    bench_window(model),
+                    results.Journal(self.folder / "journal" / f"{name}.jsonl"),
+                    trace=TRACE_WINDOWS,
+                    witness=attachment.witness,
+                    on_window=self._window_listener(name),
+                )
+            finally:
+                dut.close()
+        except LabError as error:
+            self._failed(trained, firmware, error)
+            return
+        row = board_row(self.board, model, firmware, measurement, self._flash_facts(name))
+        detail = f"{row['status']}, {row['mismatches']} mismatches"
+        self.listen(Event("stream", name, len(self.windows), len(self.windows), detail, True))
+        self._write_row(self._common(trained) | row)
+
+    def _window_listener(self, name: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.listen(Event("stream", name, done, total))
+
+    def _note_flash(self, name: str, flashed: FlashResult | None) -> None:
+        """Remember how a model was flashed, for a resumed run that finds it on the board."""
+        if flashed is None:
+            self.listen(Event("flash", name, 1, 1, "already on the board", finished=True))
+            return
+        facts = {"uploader": f"{flashed.tool} {flashed.version}", "attempts": flashed.attempts}
+        results.write_json(self.folder / "logs" / f"flash-{name}.json", facts)
+        detail = f"{flashed.tool}, {flashed.seconds:.1f} s"
+        self.listen(Event("flash", name, 1, 1, detail, finished=True))
+
+    def _flash_facts(self, name: str) -> Row:
+        path = self.folder / "logs" / f"flash-{name}.json"
+        facts: Row = json.loads(path.read_text()) if path.is_file() else {}
+        return facts
+
+    def _failed(self, trained: TrainedModel, firmware: Firmware, error: HarnessError) -> None:
+        name = trained.spec.name
+        self.listen(Event("stream", name, 1, 1, f"failed: {error.message}", finished=True))
+        status = {"status": results.STATUS_LAB, "message": error.message}
+        self._write_row(self._common(trained) | status)
+
+    # -- tables --------------------------------------------------------------------------------
+
+    def write_tables(self) -> pd.DataFrame:
+        """summary.csv and windows.parquet from the rows and journals so far, in model order."""
+        rows, windows = [], []
+        for name in self.options.models:
+            if self._row_path(name).is_file():
+                rows.append(json.loads(self._row_path(name).read_text()))
+            windows += results.Journal(self.folder / "journal" / f"{name}.jsonl").read()
+        summary = results.summary_frame(rows)
+        results.write_summary(self.folder, summary)
+        results.write_windows(self.folder, results.windows_frame(windows))
+        return summary

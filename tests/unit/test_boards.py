@@ -1,0 +1,82 @@
+"""boards.yaml: facts become frozen boards; mistakes are named with what would work."""
+
+import textwrap
+
+import pytest
+
+from harness.boards import find_kind, load_kinds
+from harness.errors import UsageError
+
+GOOD = """
+schema: 1
+boards:
+  tiny:
+    title: Tiny
+    mcu: X
+    core: avr
+    clock_hz: 1_000
+    flash_bytes: 100
+    flash_reserved_bytes: 10
+    ram_bytes: 20
+    stack_reserve_bytes: 5
+    cycle_counter: timer1
+    hal: avr
+    max_payload_bytes: 16
+    build: {platform: p, board: b}
+    flash: {tool: avrdude, timeout_s: 1}
+    link: {baud: 9600, resets_on_open: true, boot_wait_s: 1.5}
+    virtual: {emulator: tiny, link: {baud: 115200}}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "boards.yaml"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_shipped_boards_resolve():
+    kinds = load_kinds()
+    assert {"uno", "mkr1000"} <= set(kinds)
+    for kind in kinds.values():
+        assert not kind.silicon().is_virtual
+        assert kind.silicon().timing_source in ("timer1", "systick", "dwt", "none")
+        if kind.has_virtual_twin:
+            assert kind.virtual().timing_source == "emulated-cycles"
+            assert kind.virtual().board_kind == "virtual"
+
+
+def test_the_twin_keeps_everything_it_does_not_override(tmp_path):
+    kind = load_kinds(write(tmp_path, GOOD))["tiny"]
+    assert kind.virtual().link.baud == 115200
+    assert kind.virtual().link.boot_wait_s == 1.5
+    assert kind.silicon().link.baud == 9600
+    assert kind.silicon().flash_free_bytes == 90
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("ram_bytes: 20", "ram_byte: 20"), "unknown key 'ram_byte'"),
+        (("ram_bytes: 20", "ram_bytes: lots"), "must be a whole number"),
+        (("ram_bytes: 20", "ram_bytes: -1"), "must be a whole number"),
+        (("baud: 9600", "bauds: 9600"), "tiny: link: unknown key 'bauds'"),
+        (("title: Tiny\n", "\n"), "missing title"),
+        (("schema: 1", "schema: 2"), "schema: 1"),
+        (("emulator: tiny, ", ""), "needs the key 'emulator'"),
+        (("{baud: 115200}", "{speed: 1}"), "unknown key 'speed'"),
+        (("boards:", "boards: ["), "cannot read"),
+    ],
+)
+def test_mistakes_are_named(change, message, tmp_path):
+    text = GOOD.replace(*change)
+    assert text != GOOD
+    with pytest.raises(UsageError, match=message):
+        load_kinds(write(tmp_path, text))["tiny"].virtual()
+
+
+def test_an_unknown_board_names_the_nearest():
+    with pytest.raises(UsageError) as caught:
+        find_kind("mkr100")
+    assert caught.value.exit_code == 2
+    assert "'mkr1000'" in caught.value.hint
