@@ -70,6 +70,12 @@ class LinkTimeout(LinkError):
     """Nothing (or too little) arrived before the deadline."""
 
 
+class Interrupted(HarnessError):
+    """The user pressed Ctrl-C; what was done so far is kept."""
+
+    exit_code = 130
+
+
 def near_miss(what: str, name: str, known: Iterable[str]) -> UsageError:
     """A UsageError for an unknown `name`, with the nearest known names as the hint."""
     from difflib import get_close_matches

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.bench import CycleWitness, check_identity
 from harness.boards import Board
-from harness.errors import LabError, LinkError
+from harness.errors import LabError, LinkError, UsageError
 from harness.firmware.build import Firmware
 from harness.flash import FlashResult, flash_firmware
 from harness.link.dut import Dut, connect
@@ -64,7 +64,19 @@ def attached(board: Board, *, port: str | None, state_dir: Path) -> Iterator[Att
         with VirtualBoard.start(board.emulator, state_dir) as emulator:
             yield Attachment(board, str(emulator.port), emulator)
     else:
-        yield Attachment(board, port or find_board_port(board))
+        port = port or find_board_port(board)
+        if not board.is_virtual:
+            refuse_pty(board, port)
+        yield Attachment(board, port)
+
+
+def refuse_pty(board: Board, port: str) -> None:
+    """A pty is never silicon: no emulated figure may pass for a measured one."""
+    if Path(port).resolve().is_relative_to("/dev/pts"):
+        raise UsageError(
+            f"{port} is a pseudo-terminal, not a {board.title}",
+            hint=f"for an emulated board say so: --board {board.kind} --virtual --port {port}",
+        )
 
 
 def find_board_port(board: Board) -> str:

@@ -35,7 +35,6 @@ def model_row(trained: TrainedModel, dataset: Dataset, windows: Windows) -> Row:
         "accuracy_float_test": trained.accuracy_float,
         "accuracy_host_test": trained.accuracy_host,
         "test_windows": len(dataset.test),
-        "windows": len(windows),
     }
     model = trained.qmodel
     if model is not None:
@@ -55,7 +54,6 @@ def host_row() -> Row:
     """For a float form: there is no integer firmware, so nothing is measured on the board."""
     return {
         "status": results.STATUS_HOST_ONLY,
-        "windows": None,
         "timing_source": "none",
         "message": "float form: evaluated on the host only",
     }
@@ -81,6 +79,7 @@ def board_row(
         "ram_static_bytes": firmware.memory.ram_static_bytes,
         "stack_peak_bytes": measured.stack_peak_bytes,
         "accuracy_board": accuracy(boards, truth),
+        "windows": len(measured.rows),
         "mismatches": measured.mismatches,
         "link_bytes_per_s": measured.link_bytes_per_s,
         "link_retries": sum(row.repeats for row in measured.rows),

@@ -20,7 +20,7 @@ from harness import events, lab, pipeline, presets, provenance, results
 from harness.bench import Windows, draw_windows, measure
 from harness.boards import Board, find_kind
 from harness.datasets import Dataset, load, raw
-from harness.errors import DoesNotFit, HarnessError, LabError, UsageError
+from harness.errors import DoesNotFit, HarnessError, Interrupted, LabError, UsageError
 from harness.events import Event, Listener, ignore
 from harness.firmware.build import Firmware, build_firmware
 from harness.flash import FlashResult
@@ -80,12 +80,12 @@ class RunResult:
 
 def start(options: RunOptions, out: Path, listen: Listener = ignore) -> RunResult:
     """Run in a new folder under `out`."""
-    _check(options)
+    dataset = _prepare(options)
     run_id = results.new_run_id(options.board, options.dataset)
     folder = out / run_id
     (folder / "logs").mkdir(parents=True)
     _write_run(folder, {"run_id": run_id, "options": asdict(options), "started": _now()})
-    return _continue(folder, options, listen)
+    return _continue(folder, options, dataset, listen)
 
 
 def resume(folder: Path, listen: Listener = ignore) -> RunResult:
@@ -97,38 +97,29 @@ def resume(folder: Path, listen: Listener = ignore) -> RunResult:
     if not path.is_file():
         raise UsageError(f"{folder}: no run.json", hint="give the folder of an earlier run")
     options = RunOptions.from_json(json.loads(path.read_text())["options"])
-    _check(options)
-    return _continue(folder, options, listen)
+    return _continue(folder, options, _prepare(options), listen)
 
 
-def _check(options: RunOptions) -> None:
-    """Refuse unknown names and a missing board before anything long begins."""
+def _prepare(options: RunOptions) -> Dataset:
+    """Refuse unknown names and a missing board before anything is begun; load the data set."""
     board = options.resolve_board()
     for name in options.models:
         presets.parse_model_name(name)
     presets.check_preset(options.preset)
     if not board.is_virtual and options.port is None:
         lab.find_board_port(board)
-
-
-def _continue(folder: Path, options: RunOptions, listen: Listener) -> RunResult:
     data_dir = Path(options.data_dir) if options.data_dir else None
-    dataset = load(options.dataset, data_dir, compand=options.compand)
+    return load(options.dataset, data_dir, compand=options.compand)
+
+
+def _continue(folder: Path, options: RunOptions, dataset: Dataset, listen: Listener) -> RunResult:
     chain = _Chain(folder, options, dataset, listen)
-    trained = [chain.train(name) for name in options.models]
-    _write_run(
-        folder,
-        provenance.collect()
-        | {
-            "board": asdict(chain.board) | {"board_kind": chain.board.board_kind},
-            "dataset": _dataset_facts(dataset),
-            "preset": options.preset,
-            "seed": options.seed,
-            "stages": {t.spec.name: [asdict(s) for s in t.stages] for t in trained},
-        },
-    )
-    chain.bench(trained)
-    summary = chain.write_tables()
+    try:
+        summary = chain.run()
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            "interrupted; what was done is kept", hint=f"harness run --resume {folder}"
+        ) from error
     _write_run(folder, {"finished": _now()})
     results.point_latest(folder)
     return RunResult(folder, summary)
@@ -153,6 +144,7 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "source_sha256": dataset.source_sha256,
         "sha256": dataset.sha256,
         "windows_test": len(dataset.test),
+        "class_names": list(dataset.class_names),
         "companded_channels": int(dataset.companded.sum()),
     }
 
@@ -171,6 +163,21 @@ class _Chain:
         test = dataset.part("test")
         index = draw_windows(len(test), options.windows, options.seed)
         self.windows = Windows(raw(dataset, "test")[index], test.y[index], index)
+
+    def run(self) -> pd.DataFrame:
+        """All stages; the summary."""
+        trained = [self.train(name) for name in self.options.models]
+        stages = {t.spec.name: [asdict(stage) for stage in t.stages] for t in trained}
+        facts = {
+            "board": asdict(self.board) | {"board_kind": self.board.board_kind},
+            "dataset": _dataset_facts(self.dataset),
+            "preset": self.options.preset,
+            "seed": self.options.seed,
+            "stages": stages,
+        }
+        _write_run(self.folder, provenance.collect() | facts)
+        self.bench(trained)
+        return self.write_tables()
 
     # -- train ---------------------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ class Display:
         if event.finished:
             if key in self._tasks:
                 self._progress.remove_task(self._tasks.pop(key))
-            self.console.print(f"{event.stage:>7}  {event.subject:<16} {event.detail}")
+            line = f"{event.stage:>7}  {event.subject:<16} {event.detail}"
+            self.console.print(line.rstrip(), soft_wrap=True)
             return
         if key not in self._tasks:
             label = f"{event.stage:>7}  {event.subject:<16}"

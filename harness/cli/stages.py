@@ -168,14 +168,17 @@ def build_command(
 def _port(board: Any, port: str | None) -> str:
     """The port to use; a virtual board must be up already and named."""
     from harness.errors import UsageError
-    from harness.lab import find_board_port
+    from harness.lab import find_board_port, refuse_pty
 
     if port is None and board.is_virtual:
         raise UsageError(
             "a virtual board needs --port",
             hint=f"`harness virtual up {board.kind}` keeps one running and prints its port",
         )
-    return port or find_board_port(board)
+    port = port or find_board_port(board)
+    if not board.is_virtual:
+        refuse_pty(board, port)
+    return port
 
 
 @click.command("flash")

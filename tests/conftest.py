@@ -1,0 +1,7 @@
+"""One cache for all tests, beside the checkout: emulators are built once, models trained once."""
+
+import os
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "tests"
+os.environ["HARNESS_CACHE_DIR"] = str(CACHE)
