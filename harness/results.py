@@ -152,6 +152,19 @@ def read_summary(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=SUMMARY_COLUMNS)
 
 
+def read_windows(folder: Path) -> pd.DataFrame:
+    """windows.parquet of a results folder."""
+    path = folder / "windows.parquet"
+    if not path.is_file():
+        raise UsageError(
+            f"{folder}: no windows.parquet", hint="give a results folder, see `results/`"
+        )
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError, LookupError, NotImplementedError) as error:  # as pyarrow raises
+        raise UsageError(f"{path}: cannot read: {error}") from error
+
+
 def write_windows(folder: Path, frame: pd.DataFrame) -> None:
     """windows.parquet, atomically."""
     import io

@@ -11,7 +11,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-
 OFF_TERMINAL_WIDTH = 220  # wide enough that nothing wraps in a file or a pipe
 
 

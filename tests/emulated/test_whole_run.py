@@ -5,7 +5,9 @@ import math
 import os
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,20 +18,24 @@ from tests.emulated.conftest import MODELS, Run
 
 pytestmark = pytest.mark.emulated
 BOARDS = ("uno", "mkr1000")
+ALWAYS_FILLED = (
+    "cycles_median", "cycles_p95", "cycles_max", "cycles_per_step", "latency_ms", "flash_bytes",
+    "model_flash_bytes", "table_flash_bytes", "ram_static_bytes", "stack_peak_bytes", "compiler",
+    "compiler_flags", "model_sha256", "elf_sha256", "link_bytes_per_s", "accuracy_float_test",
+    "accuracy_host_test",
+)  # fmt: skip
 
 
 def emulators_of(folder):
     """Processes whose command line names a folder."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    words = file.read().decode(errors="replace")
-            except OSError:
-                continue
-            if "vboard-" in words and str(folder) in words:
-                found.append(int(entry))
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+        if "vboard-" in words and str(folder) in words:
+            found.append(int(process.name))
     return found
 
 
@@ -52,11 +58,7 @@ def test_every_model_agrees_and_every_figure_is_there(whole_runs, board):
     assert (summary["accuracy_board"] == summary["accuracy_host"]).all()
     assert (summary["board_kind"] == "virtual").all()
     assert (summary["timing_source"] == "emulated-cycles").all()
-    for column in (
-        "cycles_median cycles_p95 cycles_max cycles_per_step latency_ms flash_bytes compiler "
-        "model_flash_bytes table_flash_bytes ram_static_bytes stack_peak_bytes compiler_flags "
-        "model_sha256 elf_sha256 link_bytes_per_s accuracy_float_test accuracy_host_test"
-    ).split():
+    for column in ALWAYS_FILLED:
         assert summary[column].notna().all(), column
     assert (summary["bench_cycles_min"] == summary["bench_cycles_max"]).all()
     assert (summary["model_flash_bytes"] < summary["flash_bytes"]).all()
@@ -187,7 +189,7 @@ def test_a_pty_never_passes_for_silicon(tmp_path):
 
 def test_virtual_up_serves_any_tool(tmp_path, whole_runs):
     """avrdude by hand on the printed port, then flash and stream through the same port."""
-    harness = [os.sys.executable, "-m", "harness.cli"]
+    harness = [sys.executable, "-m", "harness.cli"]
     up = subprocess.Popen(
         [*harness, "virtual", "up", "uno", "--state-dir", str(tmp_path / "state")],
         stdout=subprocess.PIPE,
@@ -196,7 +198,7 @@ def test_virtual_up_serves_any_tool(tmp_path, whole_runs):
     )
     try:
         port = up.stdout.readline().strip()
-        assert os.path.exists(port)
+        assert Path(port).exists()
         train = [*harness, "train", "fastgrnn", "--preset", "smoke", "--out", str(tmp_path)]
         assert subprocess.run(train, capture_output=True).returncode == 0
         model = str(tmp_path / "digits-fastgrnn-seed0.npz")
@@ -219,4 +221,4 @@ def test_virtual_up_serves_any_tool(tmp_path, whole_runs):
         up.send_signal(signal.SIGINT)
         _, words = up.communicate(timeout=20)
     assert up.returncode == 0, words
-    assert not os.path.lexists(port)
+    assert not Path(port).is_symlink()

@@ -62,6 +62,22 @@ def test_model_and_table_bytes_are_told_apart(linked):
     assert memory.symbols["main"] > 0
 
 
+def test_functions_and_ram_named_like_the_model_are_not_model(tmp_path):
+    """rnn_model_step() is code of every model, and what is zeroed at start takes no flash."""
+    source = (
+        "const char rnn_model_w[7] = {1};\nchar rnn_model_scratch[40];\n"
+        "int rnn_model_step(int i) { return rnn_model_scratch[i] + rnn_model_w[i]; }\n"
+        "volatile int x; int main(void) { return rnn_model_step(x); }\n"
+    )
+    (tmp_path / "m.c").write_text(source)
+    command = ["avr-gcc", "-O0", "-mmcu=atmega328p", "m.c", "-o", "m.elf"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    memory = measure(tmp_path / "m.elf")
+    assert memory.model_flash_bytes == 7
+    assert memory.symbols["rnn_model_step"] > 0
+    assert memory.symbols["rnn_model_scratch"] == 40
+
+
 def test_a_stack_reserved_by_the_linker_script_is_not_static_ram(tmp_path):
     (tmp_path / "main.c").write_text(PROGRAMS["mkr1000"]["main.c"])
     script = PROGRAMS["mkr1000"]["own.ld"].rstrip().removesuffix("}")

@@ -36,7 +36,7 @@ ALLOWED = {
     "compress": "errors models presets train",
     "pipeline": "compress datasets errors floatmodel paths presets qmodel quantize reference train",
     "plots": "errors results",
-    "report": "errors paths plots results",
+    "report": "errors plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
     "run": "bench boards datasets errors events firmware flash lab pipeline presets provenance "
     "reference results rows",
@@ -48,10 +48,10 @@ GUARDED = {
     "torch": {"models", "train", "compress", "pipeline"},
     "serial": {"link/serial", "flash"},
     "pandas": {"results", "plots", "report", "run", "cli/tables"},
-    "matplotlib": {"plots", "report"},
+    "matplotlib": {"plots"},
     "click": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"firmware", "report"},
+    "jinja2": {"firmware", "report/page"},
     "elftools": {"firmware/elf"},
     "sklearn": {"datasets/digits"},
 }

@@ -34,9 +34,37 @@ def test_a_missing_summary_is_a_usage_error(tmp_path):
 
 def test_windows_round_trip(tmp_path):
     results.write_windows(tmp_path, results.windows_frame([row(1), row(2)]))
-    frame = pd.read_parquet(tmp_path / "windows.parquet")
+    frame = results.read_windows(tmp_path)
     assert frame["window"].tolist() == [1, 2]
     assert frame["logits_board"][0].tolist() == [5, -6]
+
+
+def test_missing_windows_are_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"no windows\.parquet"):
+        results.read_windows(tmp_path)
+
+
+def test_damaged_windows_are_a_usage_error(tmp_path):
+    results.write_windows(tmp_path, results.windows_frame([row(1), row(2)]))
+    path = tmp_path / "windows.parquet"
+    data = path.read_bytes()
+    for cut in (0, 4, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:cut])
+        with pytest.raises(UsageError, match=r"windows\.parquet: cannot read"):
+            results.read_windows(tmp_path)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), NotImplementedError("x"), OSError("x")])
+def test_whatever_the_reader_of_damaged_windows_raises_is_a_usage_error(
+    tmp_path, monkeypatch, error
+):
+    def fail(path):
+        raise error
+
+    results.write_windows(tmp_path, results.windows_frame([row(1)]))
+    monkeypatch.setattr(pd, "read_parquet", fail)
+    with pytest.raises(UsageError, match=r"windows\.parquet: cannot read"):
+        results.read_windows(tmp_path)
 
 
 def test_journal_drops_a_line_cut_by_a_kill(tmp_path):

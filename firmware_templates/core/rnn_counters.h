@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rnn_counters.h -- how many values were clamped since rnn_model_reset: in the input stage, in the
+ * low-rank products and GRU's intermediate terms (mid), in hidden and cell states (state). */
+#ifndef RNN_COUNTERS_H
+#define RNN_COUNTERS_H
+
+#include <stdint.h>
+
+struct rnn_counters {
+    uint32_t input;
+    uint32_t mid;
+    uint32_t state;
+};
+
+extern struct rnn_counters rnn_counters;
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hal.h -- all that differs between boards: byte pipe, cycle counter, peak of the stack, reset.
+ *
+ * One implementation is linked: hal_avr.c, hal_samd21.c, hal_arduino.cpp or hal_posix.c. Each says
+ * in its first comment what its counter counts and how far it is exact. Everything above is the
+ * same on every board. */
+#ifndef HAL_H
+#define HAL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Clocks, serial line, counter. Called once, with interrupts off or on; leaves them on. */
+void hal_init(void);
+
+/* The next received byte, or -1 if none is waiting. Received bytes wait in a ring that an interrupt
+ * fills; a byte that finds it full is lost and counted. */
+int16_t hal_read(void);
+
+/* Send bytes. Takes as long as the line needs, or gives up: it never waits for a reader. */
+void hal_write(const uint8_t *bytes, uint16_t size);
+
+/* Sleep until a byte may be waiting. May return early; never sleeps on a byte that came before. */
+void hal_idle(void);
+
+/* Bytes lost since reset: ring full, or the receiver's own overrun. */
+uint32_t hal_overruns(void);
+
+/* A measured stretch: begin turns interrupts off, zeroes the counter and raises the mark; end reads
+ * the counter, lowers the mark, turns interrupts on and returns the cycles in between, a constant
+ * overhead included, or CYCLES_UNKNOWN. Stretches do not nest. */
+void hal_stretch_begin(void);
+uint32_t hal_stretch_end(void);
+
+/* Which counter this is: an enum hal_timer of messages.h. */
+uint8_t hal_timer(void);
+
+/* Stack bytes down to the deepest one written so far, interrupts included; 0 where it is not
+ * measured. A slot that a frame reserves but never writes is not seen. */
+uint16_t hal_stack_peak(void);
+
+/* Wait until what was sent has left, then reset the board. Does not return. */
+void hal_reset(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rnn_matvec_dense_s8_s16.h -- acc += M v; M int8 [rows, cols] stored as dense, v s16 [cols].
+ *
+ * Storage   every weight stored: rows * cols bytes.
+ * Contract  shapes, scale, rounding and memory as in rnn_matvec.h.
+ * Overflow  |product| <= 2^22; the sum: rnn_matvec.h.
+ * Cost      rows * cols multiply-adds. */
+#ifndef RNN_MATVEC_DENSE_S8_S16_H
+#define RNN_MATVEC_DENSE_S8_S16_H
+
+#include <stdint.h>
+
+void rnn_matvec_dense_s8_s16(const int8_t *matrix, const int16_t *v, int32_t *acc,
+                             uint16_t rows, uint16_t cols);
+
+#endif

@@ -1,0 +1,183 @@
+"""What the harness needs on this computer, what of it is here, and how to get the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import flash, paths, tools
+from harness.errors import HarnessError
+from harness.firmware import toolchain
+
+MIN_PYTHON = (3, 11)
+MIN_FREE_BYTES = 500 << 20
+SERIAL_GLOBS = ("ttyACM*", "ttyUSB*")
+DIALOUT_FIX = "sudo usermod -aG dialout $USER, then log in again"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: is it as it should be, what was found, and what to do if not."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+    needed_for: str = ""  # empty: for everything
+
+
+def checks() -> list[Check]:
+    """Everything `harness doctor` reports. Changes nothing apart from creating the cache folder."""
+    return list(_checks())
+
+
+def _checks() -> Iterator[Check]:
+    yield _python()
+    for platform in toolchain.LOCAL_PLATFORMS.values():
+        yield _compiler(platform)
+    yield _uploader("avrdude", "avrdude", "flashing an Uno")
+    yield _uploader("bossac", "bossa-cli", "flashing a MKR1000")
+    yield _platformio()
+    yield from _virtual()
+    yield _disk()
+    yield _ports()
+    yield _torch()
+
+
+def prepare(progress: Callable[[str], None] | None = None) -> None:
+    """Build ahead all that is built once: PlatformIO's core folder, emulators, Optiboot.
+
+    Raises LabError or BuildError when a compiler is missing.
+    """
+    say = progress or (lambda _: None)
+    say("PlatformIO core folder")
+    toolchain.prepare_core_dir()
+    if importlib.util.find_spec("harness.virtual.build") is None:
+        return
+    from harness.virtual import build
+
+    for name in sorted(build.RECIPES):
+        say(f"emulator of {name}")
+        build.emulator_binary(name)
+    say("Optiboot")
+    build.optiboot_hex()
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    wanted = ".".join(map(str, MIN_PYTHON))
+    return Check(
+        "python", sys.version_info >= MIN_PYTHON, version, f"install Python {wanted} or newer"
+    )
+
+
+def _compiler(platform: toolchain.LocalPlatform) -> Check:
+    words = toolchain.compiler_words(platform.compiler)
+    return Check(
+        platform.compiler,
+        bool(words),
+        words or "not on PATH (PlatformIO would download one)",
+        f"apt-get install {platform.packages}",
+        "building offline",
+    )
+
+
+def _uploader(tool: str, package: str, needed_for: str) -> Check:
+    executable = flash.uploader_path(tool)
+    detail = f"{flash.tool_version(executable)} ({executable})" if executable else "not found"
+    return Check(tool, executable is not None, detail, f"apt-get install {package}", needed_for)
+
+
+def _platformio() -> Check:
+    fix = "install the harness with its dependencies, then: make setup"
+    if importlib.util.find_spec("platformio") is None or importlib.util.find_spec("SCons") is None:
+        return Check("platformio", False, "PlatformIO or SCons is not installed", fix, "building")
+    from platformio import __version__ as version
+
+    try:
+        core = toolchain.prepare_core_dir()
+    except (HarnessError, OSError) as error:
+        return Check("platformio", False, f"{version}: {error}", fix, "building")
+    shim = toolchain.wanted_scons()
+    return Check(
+        "platformio", True, f"{version}, tool-scons shim {shim} in {core}", fix, "building"
+    )
+
+
+def _virtual() -> Iterator[Check]:
+    """The parts of the virtual boards: libraries, Optiboot's source, the emulators themselves."""
+    purpose = "virtual boards"
+    if importlib.util.find_spec("harness.virtual.build") is None:
+        yield Check("emulators", False, "this installation has none", "reinstall", purpose)
+        return
+    from harness.virtual import build
+
+    for header in build.RECIPES["uno"].headers[:1]:
+        yield _file("libsimavr headers", header, "libsimavr-dev libelf-dev", purpose)
+    yield _file("optiboot source", build.OPTIBOOT_DIR / "optiboot.c", "arduino-core-avr", purpose)
+    yield Check(
+        "host compiler",
+        (compiler := tools.find_tool(os.environ.get("CC", "gcc"))) is not None,
+        str(compiler or "not on PATH"),
+        "apt-get install gcc libc6-dev",
+        purpose,
+    )
+    built = sorted(p.name for p in paths.cache_dir("emulators").glob("*/vboard-*"))
+    missing = [name for name in build.RECIPES if f"vboard-{name}" not in built]
+    detail = f"not compiled yet: {', '.join(missing)}" if missing else ", ".join(built)
+    yield Check("emulators", not missing, detail, "make setup", purpose)
+
+
+def _file(name: str, path: Path, package: str, needed_for: str) -> Check:
+    found = path.is_file()
+    detail = str(path) if found else f"{path} is missing"
+    return Check(name, found, detail, f"apt-get install {package}", needed_for)
+
+
+def _disk() -> Check:
+    cache = paths.cache_dir()
+    free = shutil.disk_usage(cache).free
+    return Check(
+        "disk space",
+        free >= MIN_FREE_BYTES,
+        f"{free / 1e9:.1f} GB free for the cache {cache}",
+        f"free {MIN_FREE_BYTES / 1e6:.0f} MB, or set HARNESS_CACHE_DIR; the cache may be deleted",
+    )
+
+
+def _ports() -> Check:
+    """Serial ports on this computer and whether we may open them. No port is no fault."""
+    ports = sorted(p for pattern in SERIAL_GLOBS for p in Path("/dev").glob(pattern))
+    shut = [p for p in ports if not os.access(p, os.R_OK | os.W_OK)]
+    purpose = "boards on the desk"
+    if shut:
+        names = ", ".join(map(str, shut))
+        return Check("serial ports", False, f"may not open {names}", DIALOUT_FIX, purpose)
+    if ports:
+        return Check("serial ports", True, ", ".join(map(str, ports)), "", purpose)
+    if os.geteuid() != 0 and not _in_group("dialout"):
+        detail = f"none attached; to open one you will need: {DIALOUT_FIX}"
+        return Check("serial ports", True, detail, DIALOUT_FIX, purpose)
+    return Check("serial ports", True, "none attached", "", purpose)
+
+
+def _in_group(name: str) -> bool:
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid in (*os.getgroups(), os.getegid())
+    except KeyError:
+        return True  # a system without that group grants access otherwise
+
+
+def _torch() -> Check:
+    """Its absence is no fault: a lab PC benches stored models without it."""
+    found = importlib.util.find_spec("torch") is not None
+    fix = "pip install 'harness[train]'"
+    detail = "installed" if found else f"not installed; only training needs it: {fix}"
+    return Check("torch", True, detail, fix, "training")

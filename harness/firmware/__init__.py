@@ -1,0 +1,1 @@
+"""QModel -> C sources -> firmware images."""

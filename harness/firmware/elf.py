@@ -1,0 +1,134 @@
+"""Bytes of flash and RAM in a linked ELF: what the firmware as a whole and its model cost.
+
+Ref: ELF sections as avr-gcc and arm-none-eabi-gcc link them; avr-libc manual, "Memory Sections".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from harness.errors import BuildError
+
+MODEL_PREFIX = "rnn_model_"
+TABLE_PREFIX = "rnn_table_"
+NOT_STATIC = (".stack", ".heap", "._user_heap_stack")  # reserved by a linker script, not used
+
+# Where RAM is in an ELF's addresses. avr-gcc puts data space at 0x800000; EEPROM, fuses and lock
+# bits come above it and are not written by our uploader.
+AVR_RAM = range(0x80_0000, 0x81_0000)
+ARM_RAM = range(0x2000_0000, 0x4000_0000)
+AVR_FLASH = range(0x80_0000)
+ARM_FLASH = range(0x2000_0000)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Static memory of one firmware, in bytes.
+
+    Fields
+        flash_bytes        the image the uploader writes, from its first to its last byte
+        ram_static_bytes   .data + .bss + .noinit
+        model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier, input stage
+        table_flash_bytes  data `rnn_table_*`: shared non-linearities and the input compander
+        symbols            size of every object and function, in flash or RAM, by name
+    """
+
+    flash_bytes: int
+    ram_static_bytes: int
+    model_flash_bytes: int
+    table_flash_bytes: int
+    symbols: dict[str, int] = field(default_factory=dict, compare=False)
+
+
+def measure(path: Path) -> MemoryUse:
+    """Memory use of the ELF at `path`. Raises BuildError when it cannot be read as one."""
+    try:
+        with path.open("rb") as file:
+            return _measure(ELFFile(file))
+    except (OSError, ELFError) as error:
+        raise BuildError(f"{path}: not a readable ELF: {error or type(error).__name__}") from error
+
+
+def compiler_comment(path: Path) -> str:
+    """Version of the compiler as it signed the ELF, e.g. `5.4.0`; empty when it did not."""
+    with path.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".comment")
+        words = section.data().split(b"\0")[0].decode(errors="replace") if section else ""
+    # GCC: (GNU) 5.4.0    GCC: (15:12.2.rel1-1) 12.2.1 20221205
+    return words.rpartition(") ")[2].strip() if words.startswith("GCC:") else ""
+
+
+def _measure(elf: Any) -> MemoryUse:
+    flash, ram = (AVR_FLASH, AVR_RAM) if elf["e_machine"] == "EM_AVR" else (ARM_FLASH, ARM_RAM)
+    ends = [span for s in _allocated(elf) if (span := _loaded_span(elf, s)) and span[0] in flash]
+    flash_bytes = max(end for _, end in ends) - min(start for start, _ in ends) if ends else 0
+    ram_bytes = sum(
+        s["sh_size"] for s in _allocated(elf) if s["sh_addr"] in ram and s.name not in NOT_STATIC
+    )
+    symbols = list(_symbols(elf))
+    return MemoryUse(
+        flash_bytes,
+        ram_bytes,
+        sum(s.size for s in symbols if s.is_constant and s.name.startswith(MODEL_PREFIX)),
+        sum(s.size for s in symbols if s.is_constant and s.name.startswith(TABLE_PREFIX)),
+        _by_name(symbols),
+    )
+
+
+def _allocated(elf: Any) -> Iterator[Any]:
+    """Sections that take memory on the chip."""
+    for section in elf.iter_sections():
+        if section["sh_flags"] & 2 and section["sh_size"]:  # SHF_ALLOC
+            yield section
+
+
+def _loaded_span(elf: Any, section: Any) -> tuple[int, int] | None:
+    """Load addresses [start, end) of a section's bytes in the image; None if it has none."""
+    if section["sh_type"] == "SHT_NOBITS":
+        return None
+    for segment in elf.iter_segments():
+        offset = section["sh_offset"] - segment["p_offset"]
+        if segment["p_type"] == "PT_LOAD" and 0 <= offset < segment["p_filesz"]:
+            start = segment["p_paddr"] + offset
+            return start, start + section["sh_size"]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    """An object or function; constant when it is data that the image carries."""
+
+    name: str
+    size: int
+    is_constant: bool
+
+
+def _symbols(elf: Any) -> Iterator[_Symbol]:
+    """All symbols with a size; of several at one place (aliases) only the first."""
+    seen: set[tuple[int, int]] = set()
+    for table in elf.iter_sections():
+        if not isinstance(table, SymbolTableSection):
+            continue
+        for symbol in table.iter_symbols():
+            kind, place = symbol["st_info"]["type"], (symbol["st_value"], symbol["st_size"])
+            if not place[1] or kind not in ("STT_OBJECT", "STT_FUNC") or place in seen:
+                continue
+            seen.add(place)
+            home = symbol["st_shndx"]  # a word such as SHN_ABS when it lies in no section
+            loaded = isinstance(home, int) and elf.get_section(home)["sh_type"] != "SHT_NOBITS"
+            yield _Symbol(symbol.name, place[1], loaded and kind == "STT_OBJECT")
+
+
+def _by_name(symbols: list[_Symbol]) -> dict[str, int]:
+    """Bytes by name; static ones of one name in several files add up."""
+    sizes: dict[str, int] = {}
+    for symbol in symbols:
+        sizes[symbol.name] = sizes.get(symbol.name, 0) + symbol.size
+    return sizes

@@ -1,0 +1,77 @@
+"""What training needs of a cell, and the low-rank form all its matrices can take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+
+
+class Cell(nn.Module, ABC):
+    """One recurrent layer in floats.
+
+    `forward` is the fast form that training uses, `step` the plain form that says what it means;
+    tests hold them equal. `export` names tensors as the integer cell of the same name does.
+    """
+
+    name: ClassVar[str]
+    low_rank: ClassVar[bool] = False  # whether rank_w and rank_u may be given
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.features = features
+        self.hidden = hidden
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Windows x [N, T, D] -> the last hidden state [N, H]."""
+
+    @abstractmethod
+    def step(self, x: Tensor, state: State) -> State:
+        """One time step in plain operations: x [N, D], the state before -> the state after."""
+
+    def start(self, n: int) -> State:
+        """The state before the first step, for n windows."""
+        like = next(self.parameters())
+        return {"h": torch.zeros(n, self.hidden, dtype=like.dtype)}
+
+    @abstractmethod
+    def export(self) -> dict[str, Tensor]:
+        """Weights and biases under the names of the integer cell's tensors."""
+
+    def scalars(self) -> dict[str, float]:
+        """Scalars of the cell (FastGRNN: zeta, nu)."""
+        return {}
+
+    def matrices(self) -> dict[str, nn.Parameter]:
+        """Parameters that may be made sparse, under their exported names."""
+        return {}
+
+    def undecayed(self) -> list[nn.Parameter]:
+        """Parameters that weight decay must leave alone."""
+        return []
+
+    def project(self) -> None:
+        """Bring parameters back into their allowed range; called after every optimiser step."""
+
+    @abstractmethod
+    def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:
+        """Set parameters so that `export` returns these tensors again."""
+
+
+def plain_forward(cell: Cell, x: Tensor) -> Tensor:
+    """What `cell.forward` must equal: one `step` after another. x [N, T, D] -> h_T [N, H]."""
+    state = cell.start(len(x))
+    for t in range(x.shape[1]):
+        state = cell.step(x[:, t], state)
+    return state["h"]
+
+
+def fresh(rows: int, cols: int, gain: float = 1.0) -> Tensor:
+    """A fresh matrix: uniform in +-gain / sqrt(cols), so with variance gain^2 / (3 cols)."""
+    values: Tensor = (2.0 * torch.rand(rows, cols) - 1.0) * gain / cols**0.5
+    return values

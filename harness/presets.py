@@ -1,0 +1,211 @@
+"""Model names and presets: what `fastgrnn-q` means and how large a model is trained for how long.
+
+Recipes: the FastGRNN paper (arXiv:1901.02358) for `paper` (appendix, Table 11, and the training
+protocol), our own measurements for `quick` and `smoke`. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from harness.errors import UsageError, near_miss
+
+CELLS = ("fastgrnn", "gru", "lstm", "ornn")
+COMPRESSED_CELLS = ("fastgrnn",)  # low rank and sparsity apply to these
+SUFFIXES = ("q", "sq", "lsq")
+PRESETS = ("smoke", "quick", "paper")
+NU_CAP_TIMES_STEPS = 1.28  # nu <= 1.28 / T, .01 at T = 128: |h| stays below zeta + 1.28
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model name asks for.
+
+    `low_rank` and `sparse` say that the technique is asked for; whether it does anything is the
+    preset's choice (no rank given: full rank; density 1: dense).
+    """
+
+    name: str
+    cell: str
+    low_rank: bool
+    sparse: bool
+    quantised: bool
+
+
+def model_names() -> tuple[str, ...]:
+    """Every valid model name."""
+    names = [c for c in CELLS] + [f"{c}-q" for c in CELLS]
+    names += [f"{c}-{s}" for c in COMPRESSED_CELLS for s in ("sq", "lsq")]
+    return tuple(sorted(names))
+
+
+def parse_model_name(name: str) -> ModelSpec:
+    """`fastgrnn`, `fastgrnn-q`, `-sq`, `-lsq`, `lstm`, `lstm-q` and so on.
+
+    As in the paper, each suffix leaves more of the compression out: -q is not byte-quantised
+    (float), -sq also not sparse, -lsq also full rank.
+    """
+    cell, dash, suffix = name.partition("-")
+    if cell not in CELLS:
+        raise near_miss("model", name, model_names())
+    if not dash:
+        compressed = cell in COMPRESSED_CELLS
+        return ModelSpec(name, cell, low_rank=compressed, sparse=compressed, quantised=True)
+    if suffix not in SUFFIXES:
+        raise near_miss("model", name, model_names())
+    if cell not in COMPRESSED_CELLS:
+        if suffix != "q":
+            raise UsageError(
+                f"{name!r} would be the same as '{cell}-q': {cell} is neither low-rank nor sparse",
+                hint=f"use '{cell}' (byte-quantised) or '{cell}-q' (float)",
+            )
+        return ModelSpec(name, cell, low_rank=False, sparse=False, quantised=False)
+    return ModelSpec(name, cell, low_rank=suffix != "lsq", sparse=suffix == "q", quantised=False)
+
+
+def check_preset(name: str) -> None:
+    """UsageError with the nearest names when there is no such preset."""
+    if name not in PRESETS:
+        raise near_miss("preset", name, PRESETS)
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyper-parameters of one model.
+
+    Fields
+        hidden           H
+        rank_w, rank_u   of W and U; None = full rank
+        density_w, _u    share of nonzero weights after sparsification; 1 = dense
+        epochs           of the first stage (dense or low rank)
+        epochs_sparse    of iterative hard thresholding, then epochs_frozen with the support fixed;
+                         both at half the learning rate
+        epochs_rounded   oRNN before byte quantisation: with U rounded, half the learning rate
+        lr               Adam's, falling to 0 along a half cosine in every stage
+        weight_decay     decoupled; zeta and nu are exempt
+        noise            standard deviation of Gaussian noise on the standardised input
+        nu_cap_times_steps  FastGRNN: nu <= this / T; None = free
+        state_bits       width of the integer hidden state
+    """
+
+    hidden: int = 32
+    rank_w: int | None = None
+    rank_u: int | None = None
+    density_w: float = 1.0
+    density_u: float = 1.0
+    epochs: int = 30
+    epochs_sparse: int = 25
+    epochs_frozen: int = 15
+    epochs_rounded: int = 15
+    lr: float = 1e-2
+    batch: int = 100
+    weight_decay: float = 0.03
+    noise: float = 0.0
+    clip: float = 1.0
+    nu_cap_times_steps: float | None = NU_CAP_TIMES_STEPS
+    state_bits: int = 16
+
+    def __post_init__(self) -> None:
+        for name in ("density_w", "density_u"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise UsageError(f"{name} is {getattr(self, name)}, must be above 0 and at most 1")
+        for name in ("hidden", "batch", "lr", "clip"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} is {getattr(self, name)}, must be above 0")
+        for name in ("weight_decay", "noise", "epochs_sparse", "epochs_frozen", "epochs_rounded"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} is {getattr(self, name)}, must not be negative")
+        if self.epochs < 1:
+            raise UsageError(f"epochs is {self.epochs}, must be at least 1")
+        for name in ("rank_w", "rank_u"):
+            rank = getattr(self, name)
+            if rank is not None and not 1 <= rank <= self.hidden:
+                raise UsageError(f"{name} is {rank}, must be 1..hidden = {self.hidden}")
+        if self.state_bits not in (8, 16):
+            raise UsageError(f"state_bits is {self.state_bits}, must be 8 or 16")
+
+
+# -- the table: preset -> data set ('*' = any other) -> cell ('*' = any other) -> fields ----------
+
+_DIGITS_QUICK: dict[str, dict[str, Any]] = {
+    "*": {"batch": 32, "epochs": 60, "epochs_sparse": 25, "epochs_frozen": 15, "noise": 0.2},
+    "fastgrnn": {"hidden": 32, "density_u": 0.5},
+    "gru": {"hidden": 16},
+    "lstm": {"hidden": 16},
+    "ornn": {"hidden": 32, "lr": 3e-3},
+}
+_DIGITS_SMOKE: dict[str, dict[str, Any]] = {
+    **_DIGITS_QUICK,
+    "*": {
+        "batch": 32,
+        "epochs": 14,
+        "epochs_sparse": 5,
+        "epochs_frozen": 3,
+        "epochs_rounded": 4,
+        "noise": 0.2,
+    },
+}
+_WINDOWS_QUICK: dict[str, dict[str, Any]] = {
+    "*": {"epochs": 30, "epochs_sparse": 25, "epochs_frozen": 15},
+    "fastgrnn": {"hidden": 32, "density_u": 0.3},
+    "gru": {"hidden": 14},
+    "lstm": {"hidden": 12},
+    "ornn": {"hidden": 24, "lr": 3e-3},
+}
+_WINDOWS_SMOKE: dict[str, dict[str, Any]] = {
+    "*": {"epochs": 4, "epochs_sparse": 2, "epochs_frozen": 1, "epochs_rounded": 2},
+    "fastgrnn": {"hidden": 16, "density_u": 0.5},
+    "gru": {"hidden": 8},
+    "lstm": {"hidden": 8},
+    "ornn": {"hidden": 16, "lr": 3e-3},
+}
+# Table 11 gives FastGRNN only (for HAR-2 with a tanh gate and momentum; ours is the sigmoid gate of
+# the integer cell, and Adam, which the protocol also lists). The baselines' sizes follow Table 3.
+_PAPER: dict[str, dict[str, Any]] = {
+    "*": {"epochs": 300, "weight_decay": 0.0, "epochs_sparse": 100, "epochs_frozen": 100},
+    "fastgrnn": {
+        "hidden": 80, "rank_w": 5, "rank_u": 40, "density_w": 0.2, "density_u": 0.3,
+        "epochs": 100, "nu_cap_times_steps": None,
+    },
+    "gru": {"hidden": 74},
+    "lstm": {"hidden": 64},
+    "ornn": {"hidden": 80, "lr": 1e-3},
+}  # fmt: skip
+
+TABLE: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "smoke": {"digits": _DIGITS_SMOKE, "*": _WINDOWS_SMOKE},
+    "quick": {"digits": _DIGITS_QUICK, "*": _WINDOWS_QUICK},
+    "paper": {"*": _PAPER},
+}
+
+
+def hyper(
+    preset: str, dataset: str, cell: str, overrides: Mapping[str, Any] | None = None
+) -> Hyper:
+    """The hyper-parameters of a cell under a preset; `overrides` replace fields by name."""
+    check_preset(preset)
+    if cell not in CELLS:
+        raise near_miss("cell", cell, CELLS)
+    by_dataset = TABLE[preset]
+    rows = by_dataset.get(dataset, by_dataset["*"])
+    values: dict[str, Any] = {**rows.get("*", {}), **rows.get(cell, {})}
+    known = {f.name for f in fields(Hyper)}
+    for name in overrides or {}:
+        if name not in known:
+            raise near_miss("hyper-parameter", name, known)
+    return Hyper(**{**values, **(overrides or {})})
+
+
+def applied(spec: ModelSpec, h: Hyper) -> Hyper:
+    """`h` with what the model's suffix leaves out taken out."""
+    if not spec.low_rank:
+        h = replace(h, rank_w=None, rank_u=None)
+    if not spec.sparse:
+        h = replace(h, density_w=1.0, density_u=1.0)
+    if spec.cell != "ornn" or not spec.quantised:
+        h = replace(h, epochs_rounded=0)
+    if h.density_w == h.density_u == 1.0:
+        h = replace(h, epochs_sparse=0, epochs_frozen=0)
+    return h

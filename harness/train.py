@@ -1,0 +1,220 @@
+"""The training loop: Adam, half-cosine to zero, clipped gradients, one thread, the same bits.
+
+Nothing is drawn from a running generator: the order of windows and the noise of an epoch follow
+from (seed, stage, epoch). So a training that was killed goes on from its last checkpoint and ends
+with the very bits of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.errors import ResultError
+from harness.models import CELLS, FastGRNN, Network
+from harness.presets import Hyper
+
+Progress = Callable[[str, int, int, float, float], None]
+"""(stage, epochs done, epochs in all, training loss, training accuracy) after every epoch."""
+
+
+def ignore(stage: str, done: int, total: int, loss: float, accuracy: float) -> None:
+    """The progress callback that does nothing."""
+
+
+class Constraint(Protocol):
+    """What must hold of the weights after every optimiser step (see `compress.Sparsifier`)."""
+
+    def after_step(self, step: int, steps: int) -> None: ...
+
+    def state(self) -> dict[str, Tensor]: ...
+
+    def load_state(self, state: dict[str, Tensor]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training: its name, its number (for the seeds), and how long and how fast."""
+
+    name: str
+    index: int
+    epochs: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a stage: training loss and accuracy in its last epoch, seconds over all its attempts."""
+
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+def build(cell: str, features: int, classes: int, steps: int, h: Hyper, seed: int) -> Network:
+    """A fresh network, initialised from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        kind = CELLS[cell]
+        if issubclass(kind, FastGRNN):
+            cap = h.nu_cap_times_steps / steps if h.nu_cap_times_steps is not None else None
+            if cap is not None and cap >= 1.0:
+                cap = None
+            return Network(kind(features, h.hidden, h.rank_w, h.rank_u, cap), classes)
+        return Network(kind(features, h.hidden), classes)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small matrices are faster on one thread, and their sums always in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fit(
+    network: Network,
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    stage: Stage,
+    h: Hyper,
+    seed: int,
+    *,
+    progress: Progress = ignore,
+    constraint: Constraint | None = None,
+    checkpoint: Path | None = None,
+) -> Outcome:
+    """Train in place on standardised windows x [N, T, D], labels y [N].
+
+    With `checkpoint`, the file is written after every epoch and an existing one is gone on from.
+    """
+    with one_thread():
+        return _fit(network, x, y, stage, h, seed, progress, constraint, checkpoint)
+
+
+def _fit(
+    network: Network,
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    stage: Stage,
+    h: Hyper,
+    seed: int,
+    progress: Progress,
+    constraint: Constraint | None,
+    checkpoint: Path | None,
+) -> Outcome:
+    optimiser = _optimiser(network, stage.lr, h.weight_decay)
+    epoch, outcome = _resume(checkpoint, network, optimiser, constraint)
+    x_all, y_all = torch.from_numpy(x), torch.from_numpy(y)
+    per_epoch = -(-len(y) // h.batch)
+    while epoch < stage.epochs:
+        start_s = time.perf_counter()
+        order, generator = _draw(seed, stage.index, epoch, len(y))
+        loss_sum, right = 0.0, 0
+        for b in range(per_epoch):
+            picked = order[b * h.batch : (b + 1) * h.batch]
+            x_batch, y_batch = x_all[picked], y_all[picked]
+            if h.noise:
+                x_batch = x_batch + h.noise * torch.randn(x_batch.shape, generator=generator)
+            step, steps = epoch * per_epoch + b, stage.epochs * per_epoch
+            for group in optimiser.param_groups:
+                group["lr"] = stage.lr * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+            optimiser.zero_grad(set_to_none=True)
+            logits = network(x_batch)
+            loss = torch.nn.functional.cross_entropy(logits, y_batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), h.clip)
+            optimiser.step()
+            network.cell.project()
+            if constraint is not None:
+                constraint.after_step(step + 1, steps)
+            loss_sum += float(loss.detach()) * len(y_batch)
+            right += int((logits.detach().argmax(1) == y_batch).sum())
+        epoch += 1
+        seconds = outcome.seconds + time.perf_counter() - start_s
+        outcome = Outcome(loss_sum / len(y), right / len(y), seconds)
+        if not math.isfinite(outcome.loss):
+            raise ResultError(
+                f"training diverged in epoch {epoch} of stage {stage.name}: the loss is not finite",
+                hint="lower the learning rate or the gradient clip",
+            )
+        if checkpoint is not None:
+            _save(checkpoint, epoch, outcome, network, optimiser, constraint)
+        progress(stage.name, epoch, stage.epochs, outcome.loss, outcome.accuracy)
+    return outcome
+
+
+def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Generator]:
+    """The order of the windows in an epoch, and the generator of its noise."""
+    rng = np.random.default_rng([seed, stage, epoch])
+    order = torch.from_numpy(rng.permutation(n))
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+    return order, generator
+
+
+def _optimiser(network: Network, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    spared = {id(p) for p in network.cell.undecayed()}
+    decayed = [p for p in network.parameters() if id(p) not in spared]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": weight_decay}]
+    if spared:
+        rest = [p for p in network.parameters() if id(p) in spared]
+        groups.append({"params": rest, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups, lr=lr, foreach=True)
+
+
+def _save(
+    path: Path,
+    epoch: int,
+    outcome: Outcome,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    constraint: Constraint | None,
+) -> None:
+    state = {
+        "epoch": epoch,
+        "outcome": [outcome.loss, outcome.accuracy, outcome.seconds],
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "constraint": constraint.state() if constraint is not None else {},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(
+    path: Path | None,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    constraint: Constraint | None,
+) -> tuple[int, Outcome]:
+    """Epochs already done, and their outcome; an unreadable checkpoint counts as none."""
+    fresh = (0, Outcome(math.nan, math.nan, 0.0))
+    if path is None or not path.is_file():
+        return fresh
+    try:
+        state = torch.load(path, weights_only=True)
+        loss, accuracy, seconds = state["outcome"]
+    except Exception:  # torch, zip and pickle raise a dozen kinds for damaged bytes
+        path.unlink(missing_ok=True)
+        return fresh
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    if constraint is not None:
+        constraint.load_state(state["constraint"])
+    return int(state["epoch"]), Outcome(loss, accuracy, seconds)

@@ -1,0 +1,5 @@
+"""Virtual boards: emulated MCUs behind a real pty. See docs/virtual-boards.md."""
+
+from __future__ import annotations
+
+BOARDS: tuple[str, ...] = ("uno", "mkr1000")

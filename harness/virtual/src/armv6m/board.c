@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * board.c -- see board.h. */
+#include "board.h"
+
+#include <string.h>
+
+#include "memory.h"
+
+#define NVMCTRL_BASE 0x41004000u
+#define PORT_BASE 0x41004400u
+#define SERCOM0_BASE 0x42000800u        /* SERCOM5: 0x42001C00 */
+#define PERIPHERAL_SIZE 0x400u
+#define IRQ_SERCOM0 9u
+
+#define ERASED 0xFFFFFFFFu
+#define APPLET_RETURN 0xF8u             /* where an applet's LR points: the stub's own loop */
+#define APPLET_CYCLES 480000000u        /* ten seconds, then it is stopped */
+
+/* ---- memory map ---- */
+
+static bool bus_read(void *context, uint32_t address, unsigned size, uint32_t *value)
+{
+    struct board *b = context;
+    uint32_t sercom = (address - SERCOM0_BASE) / PERIPHERAL_SIZE;
+    if (address - PORT_BASE < PERIPHERAL_SIZE)
+        *value = port_read(&b->port, address - PORT_BASE, size);
+    else if (address - IOBUS_BASE < IOBUS_SIZE)
+        *value = port_read(&b->port, address - IOBUS_BASE, size);
+    else if (address >= SERCOM0_BASE && sercom < BOARD_SERCOMS)
+        *value = sercom_read(&b->sercom[sercom], address % PERIPHERAL_SIZE, size);
+    else if (address - NVMCTRL_BASE < PERIPHERAL_SIZE)
+        *value = nvm_read(&b->nvm, address - NVMCTRL_BASE, size);
+    else if (address - NVM_AUX_BASE < NVM_AUX_SIZE)
+        *value = nvm_read_aux(address, size);
+    else
+        return stubs_read(&b->stubs, address, size, value);
+    return true;
+}
+
+static bool bus_write(void *context, uint32_t address, unsigned size, uint32_t value)
+{
+    struct board *b = context;
+    uint32_t sercom = (address - SERCOM0_BASE) / PERIPHERAL_SIZE;
+    if (address - PORT_BASE < PERIPHERAL_SIZE)
+        port_write(&b->port, address - PORT_BASE, size, value);
+    else if (address - IOBUS_BASE < IOBUS_SIZE)
+        port_write(&b->port, address - IOBUS_BASE, size, value);
+    else if (address >= SERCOM0_BASE && sercom < BOARD_SERCOMS)
+        sercom_write(&b->sercom[sercom], address % PERIPHERAL_SIZE, size, value);
+    else if (address - NVMCTRL_BASE < PERIPHERAL_SIZE)
+        nvm_write(&b->nvm, address - NVMCTRL_BASE, size, value);
+    else if (address < FLASH_SIZE)
+        return nvm_load_page(&b->nvm, address, size, value);
+    else
+        return stubs_write(&b->stubs, address, size, value);
+    return true;
+}
+
+static void bus_event(void *context)
+{
+    struct board *b = context;
+    uint64_t next = NEVER;
+    b->cpu.device_at = NEVER;
+    for (unsigned i = 0; i < BOARD_SERCOMS; i++) {
+        sercom_service(&b->sercom[i]);
+        uint64_t at = sercom_next_event(&b->sercom[i]);
+        next = at < next ? at : next;
+    }
+    b->cpu.device_at = next;
+}
+
+/* ---- what the monitor does to the machine ---- */
+
+static uint32_t monitor_read(void *context, uint32_t address, unsigned size)
+{
+    struct board *b = context;
+    uint32_t value = 0;
+    return memory_read(&b->cpu, address, size, &value) ? value : 0;
+}
+
+static void monitor_write(void *context, uint32_t address, unsigned size, uint32_t value)
+{
+    struct board *b = context;
+    memory_write(&b->cpu, address, size, value);
+}
+
+static void monitor_erase_from(void *context, uint32_t address)
+{
+    struct board *b = context;
+    for (; address < FLASH_SIZE; address += NVM_ROW_BYTES)
+        nvm_erase_row(&b->nvm, address);
+}
+
+static void monitor_program(void *context, uint32_t address, uint32_t source, uint32_t size)
+{
+    struct board *b = context;
+    for (uint32_t i = 0; i < size && i < FLASH_SIZE; i++) {
+        uint8_t byte = (uint8_t)monitor_read(b, source + i, 1);
+        nvm_program(&b->nvm, address + i, &byte, 1);
+    }
+}
+
+static bool applet_runs(const struct cpu *cpu, uint64_t give_up)
+{
+    return cpu->pc != APPLET_RETURN && cpu->cycles < give_up && cpu->fault == FAULT_NONE &&
+           !cpu->sleeping && !cpu->locked_up && !cpu->reset_requested;
+}
+
+/* An applet, uploaded into RAM, runs on the simulated core until it returns, faults or sleeps. */
+static void monitor_run(void *context, uint32_t address)
+{
+    struct board *b = context;
+    struct cpu *cpu = &b->cpu;
+    uint64_t give_up = cpu->cycles + APPLET_CYCLES;
+    uint32_t sp = monitor_read(b, address, 4), pc = monitor_read(b, address + 4, 4);
+    cpu_reset(cpu, 0);
+    cpu->r[SP] = sp & ~3u;
+    cpu->r[LR] = APPLET_RETURN | 1;
+    cpu->pc = pc & ~1u;
+    cpu->thumb = pc & 1;
+    while (applet_runs(cpu, give_up))
+        cpu_step(cpu);
+}
+
+static void monitor_reply(void *context, uint8_t byte)
+{
+    struct board *b = context;
+    if (b->line.transmit)
+        b->line.transmit(b->line.context, byte);
+}
+
+/* ---- life ---- */
+
+/* What a reader of the bootloader area finds: a stack pointer and an endless loop. The monitor
+ * itself is samba.c. */
+static void write_bootloader_stub(uint8_t *flash)
+{
+    static const uint32_t vectors[2] = {0x20007FFC, APPLET_RETURN | 1};
+    static const uint16_t loop = 0xE7FE;    /* b . */
+    memcpy(flash, vectors, sizeof vectors);
+    memcpy(flash + APPLET_RETURN, &loop, sizeof loop);
+}
+
+static uint32_t flash_word(const struct board *b, uint32_t address)
+{
+    return memory_peek(b->flash + address, 4);
+}
+
+void board_init(struct board *b, const struct sercom_line *line)
+{
+    memset(b, 0, sizeof *b);
+    memset(b->flash, 0xFF, sizeof b->flash);
+    cpu_init(&b->cpu, b->flash, b->ram);
+    b->cpu.bus = (struct cpu_bus){bus_read, bus_write, bus_event, b};
+    b->line = *line;
+    b->monitor = (struct samba_target){monitor_read,    monitor_write, monitor_erase_from,
+                                       monitor_program, monitor_run,   monitor_reply, b};
+    nvm_init(&b->nvm, &b->cpu);
+    port_init(&b->port, &b->cpu);
+    for (unsigned i = 0; i < BOARD_SERCOMS; i++)
+        sercom_init(&b->sercom[i], &b->cpu, IRQ_SERCOM0 + i);
+    b->sercom[BOARD_SERIAL].line = *line;
+    write_bootloader_stub(b->flash);
+}
+
+static void reset_devices(struct board *b, uint8_t reset_cause)
+{
+    stubs_reset(&b->stubs, reset_cause);
+    nvm_reset(&b->nvm);
+    port_reset(&b->port);
+    for (unsigned i = 0; i < BOARD_SERCOMS; i++)
+        sercom_reset(&b->sercom[i]);
+    b->cpu.device_at = NEVER;
+    if (reset_cause != RCAUSE_POWER_ON)
+        b->resets++;
+}
+
+static void start_monitor(struct board *b, uint8_t reset_cause)
+{
+    reset_devices(b, reset_cause);
+    if (flash_word(b, 0) == ERASED)
+        write_bootloader_stub(b->flash);
+    cpu_reset(&b->cpu, 0);
+    samba_reset(&b->samba, &b->monitor);
+    b->in_monitor = true;
+}
+
+void board_enter_monitor(struct board *b)
+{
+    start_monitor(b, RCAUSE_EXTERNAL);
+}
+
+void board_reset(struct board *b, uint8_t reset_cause)
+{
+    if (flash_word(b, BOARD_APPLICATION + 4) == ERASED) {
+        start_monitor(b, reset_cause);
+        return;
+    }
+    reset_devices(b, reset_cause);
+    cpu_reset(&b->cpu, BOARD_APPLICATION);
+    b->in_monitor = false;
+}
+
+static void run_monitor(struct board *b)
+{
+    int byte;
+    while (!b->cpu.reset_requested && (byte = b->line.receive(b->line.context)) >= 0)
+        samba_feed(&b->samba, (uint8_t)byte);
+}
+
+void board_run(struct board *b, uint64_t until)
+{
+    if (b->in_monitor) {
+        run_monitor(b);
+    } else {
+        sercom_poll(&b->sercom[BOARD_SERIAL]);
+        if (b->cpu.sleeping)
+            cpu_idle(&b->cpu, until);
+        cpu_run(&b->cpu, until);
+    }
+    if (b->cpu.reset_requested)
+        board_reset(b, RCAUSE_SYSTEM);
+}
+
+bool board_line_busy(const struct board *b)
+{
+    return !b->in_monitor && sercom_next_event(&b->sercom[BOARD_SERIAL]) != NEVER;
+}

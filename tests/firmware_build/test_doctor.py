@@ -1,0 +1,72 @@
+"""`harness doctor` as a library: what it finds, and what it says when something is missing."""
+
+import pytest
+
+from harness import doctor
+from harness.firmware import toolchain
+
+
+def by_name():
+    return {check.name: check for check in doctor.checks()}
+
+
+def test_every_check_that_fails_says_what_to_do(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path))
+    found = by_name()
+    for name in ("avr-gcc", "arm-none-eabi-gcc", "avrdude", "bossac"):
+        assert not found[name].ok
+        assert found[name].fix.startswith("apt-get install ")
+    for check in found.values():
+        assert check.ok or check.fix
+        assert check.detail
+
+
+@pytest.mark.emulated
+def test_tools_are_found_with_their_versions(cache):
+    found = by_name()
+    for name in ("python", "avr-gcc", "arm-none-eabi-gcc", "avrdude", "bossac", "platformio"):
+        assert found[name].ok, found[name]
+        assert any(c.isdigit() for c in found[name].detail)
+
+
+def test_emulators_are_missing_until_they_are_built(cache):
+    check = by_name()["emulators"]
+    assert not check.ok
+    assert "uno" in check.detail
+    assert check.fix == "make setup"
+
+
+def test_a_full_disk_is_noticed(cache, monkeypatch):
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 62)
+    check = by_name()["disk space"]
+    assert not check.ok
+    assert "HARNESS_CACHE_DIR" in check.fix
+
+
+def test_a_computer_without_torch_is_healthy_but_told(cache, monkeypatch):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    check = doctor._torch()
+    assert check.ok
+    assert "harness[train]" in check.detail
+
+
+def test_no_board_and_no_dialout_group_is_healthy_but_told(cache, monkeypatch):
+    monkeypatch.setattr(doctor, "SERIAL_GLOBS", ())
+    monkeypatch.setattr(doctor.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(doctor, "_in_group", lambda name: False)
+    check = doctor._ports()
+    assert check.ok
+    assert "dialout" in check.detail
+
+
+@pytest.mark.emulated
+@pytest.mark.slow
+def test_prepare_builds_everything_ahead(cache):
+    said = []
+    doctor.prepare(said.append)
+    assert said[0] == "PlatformIO core folder"
+    assert toolchain.prepare_core_dir().is_dir()
+    found = by_name()
+    assert found["emulators"].ok, found["emulators"]
+    assert list((cache / "optiboot").glob("*/optiboot.hex"))
