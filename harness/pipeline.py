@@ -267,27 +267,15 @@ class _Job:
         if self.spec.quantised:
             qmodel, accuracy_host, row = self._quantise(float_model, x, rows[-1], judged)
             rows.append(row)
-        result = {
+        last = rows[-1]
+        judged_accuracy = last.accuracy_float if qmodel is None else last.accuracy_integer
+        result = self._facts() | {
             "accuracy_float": float_model.accuracy(x_test, self.data.test.y),
             "accuracy_host": accuracy_host,
-            "accuracy_validation": (
-                rows[-1].accuracy_integer
-                if rows[-1].accuracy_integer is not None
-                else rows[-1].accuracy_float
-            )
-            if self.hold_out
-            else None,
+            "accuracy_validation": judged_accuracy if self.hold_out else None,
             "stages": [asdict(row) for row in rows],
             "train_seconds": sum(row.seconds for row in rows),
             "model_sha256": qmodel.sha256 if qmodel is not None else float_model.sha256,
-            "name": self.spec.name,
-            "dataset": self.data.name,
-            "dataset_sha256": self.data.sha256,
-            "preset": self.preset,
-            "seed": self.seed,
-            "hyper": asdict(self.hyper),
-            "torch": _torch_version(),
-            "numpy": np.__version__,
         }
         folder = _folder("models", self.key)
         float_model.save(folder / "float.npz")
@@ -295,6 +283,20 @@ class _Job:
             qmodel.save(folder / "model.npz")
         write_atomically(folder / "result.json", json.dumps(result, indent=1).encode())
         return self._result(result, float_model, qmodel, folder, cached=False)
+
+    def _facts(self) -> dict[str, Any]:
+        """What went in, for people who read result.json."""
+        return {
+            "name": self.spec.name,
+            "dataset": self.data.name,
+            "dataset_sha256": self.data.sha256,
+            "preset": self.preset,
+            "seed": self.seed,
+            "hyper": asdict(self.hyper),
+            "hold_out": self.hold_out,
+            "torch": _torch_version(),
+            "numpy": np.__version__,
+        }
 
     def _stage(
         self,

@@ -131,19 +131,12 @@ def _fit(
             if h.noise:
                 x_batch = x_batch + h.noise * torch.randn(x_batch.shape, generator=generator)
             step, steps = epoch * per_epoch + b, stage.epochs * per_epoch
-            for group in optimiser.param_groups:
-                group["lr"] = stage.lr * 0.5 * (1.0 + math.cos(math.pi * step / steps))
-            optimiser.zero_grad(set_to_none=True)
-            logits = network(x_batch)
-            loss = torch.nn.functional.cross_entropy(logits, y_batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), h.clip)
-            optimiser.step()
-            network.cell.project()
+            lr = stage.lr * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+            loss, hits = _step(network, optimiser, x_batch, y_batch, lr, h.clip)
             if constraint is not None:
                 constraint.after_step(step + 1, steps)
-            loss_sum += float(loss.detach()) * len(y_batch)
-            right += int((logits.detach().argmax(1) == y_batch).sum())
+            loss_sum += loss * len(y_batch)
+            right += hits
         epoch += 1
         seconds = outcome.seconds + time.perf_counter() - start_s
         outcome = Outcome(loss_sum / len(y), right / len(y), seconds)
@@ -156,6 +149,27 @@ def _fit(
             _save(checkpoint, epoch, outcome, network, optimiser, constraint)
         progress(stage.name, epoch, stage.epochs, outcome.loss, outcome.accuracy)
     return outcome
+
+
+def _step(
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    lr: float,
+    clip: float,
+) -> tuple[float, int]:
+    """One optimiser step; the loss before it, and how many windows were right."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    optimiser.zero_grad(set_to_none=True)
+    logits = network(x)
+    loss = torch.nn.functional.cross_entropy(logits, y)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    network.cell.project()
+    return float(loss.detach()), int((logits.detach().argmax(1) == y).sum())
 
 
 def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Generator]:

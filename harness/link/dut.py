@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -51,6 +52,7 @@ class Dut:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._decoder = Decoder()
+        self._waiting: deque[Frame] = deque()
         self._seq = 0
         self._slowest_reply_s = 0.0
         self._hello: Hello | None = None
@@ -153,6 +155,7 @@ class Dut:
 
     def _say_hello(self, deadline: Deadline) -> Hello:
         self._decoder.clear()
+        self._waiting.clear()
         self._seq = 1
         frame = Frame(Type.HELLO, self._seq)
         self._send(frame, deadline)
@@ -209,12 +212,14 @@ class Dut:
     def _await(self, kind: Type, seq: int, deadline: Deadline) -> Frame:
         """The reply to (kind, seq); late replies to older requests are dropped."""
         while True:
-            data = self._link.read(deadline)
-            self.counters.bytes_received += len(data)
-            for frame in self._decoder.feed(data):
+            while self._waiting:
+                frame = self._waiting.popleft()
                 if (frame.type, frame.seq) == (kind | msg.REPLY, seq):
                     return frame
                 self._check_refusal(frame, kind, seq)
+            data = self._link.read(deadline)
+            self.counters.bytes_received += len(data)
+            self._waiting += self._decoder.feed(data)
             if not data and deadline.expired:
                 raise LinkTimeout(f"no reply to {kind.name} in time")
 

@@ -209,7 +209,7 @@ def burn_counts(target: Target) -> list[int]:
         counts |= {max(0, cycles // per_loop + offset) for offset in range(-9, 2)}
     limit = (target.longest_stretch - 100) // per_loop
     rng = np.random.default_rng(1)
-    counts |= {int(limit ** x) for x in rng.uniform(0.3, 1, 60)}
+    counts |= {int(limit**x) for x in rng.uniform(0.3, 1, 60)}
     return sorted(n for n in counts if n <= limit)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,11 +24,6 @@ TARGETS = {
     "arm-none-eabi-gcc": ("samd21", ("arm-none-eabi-gcc", "-mcpu=cortex-m0plus", "-mthumb")),
 }
 UNO_FLASH, UNO_RAM, STACK_RESERVE = 32_256, 2_048, 256
-
-
-def need(compiler: str) -> None:
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
 
 
 def render(model: QModel, hal: str, destination: Path, storage: str = "size") -> Rendered:
@@ -56,7 +50,6 @@ def must_run(command: list[object], folder: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", TARGETS)
 def test_no_warnings(compiler, tmp_path):
-    need(compiler)
     hal, command = TARGETS[compiler]
 
     def compile_one(configuration) -> None:
@@ -78,7 +71,6 @@ def section_bytes(size_tool: str, elf: Path) -> tuple[int, int]:
 
 
 def link_avr(model: QModel, folder: Path) -> tuple[int, int]:
-    need("avr-gcc")
     rendered = render(model, "avr", folder)
     elf = folder / "firmware.elf"
     command = [*TARGETS["avr-gcc"][1], *STRICT, "-Os", *SECTIONS]
@@ -104,7 +96,6 @@ def test_sizes_on_the_uno_do_not_creep_up(cell, flash_limit, ram_limit, tmp_path
 
 
 def test_bare_metal_samd21_links(tmp_path):
-    need("arm-none-eabi-gcc")
     folder = tmp_path / "mkr1000"
     rendered = render(random_qmodel("gru"), "samd21", folder)
     command = [*TARGETS["arm-none-eabi-gcc"][1], *STRICT, "-Os", *SECTIONS]
@@ -120,7 +111,6 @@ def test_bare_metal_samd21_links(tmp_path):
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
 def test_arduino_hal_compiles(core, tmp_path):
-    need("arm-none-eabi-g++")
     rendered = render(random_qmodel("fastgrnn"), "arduino", tmp_path / "arduino")
     sources = {path.suffix: path for path in rendered.sources}
     assert ".cpp" in sources

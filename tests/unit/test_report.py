@@ -48,7 +48,7 @@ def run_record():
                     "windows_test": 540, "source": "https://example.org/digits"},
         "options": {"board": "uno", "virtual": True, "dataset": "digits",
                     "models": ["fastgrnn", "gru"], "preset": "quick", "windows": 400, "seed": 7,
-                    "compand": True, "port": None, "data_dir": "/home/someone/data"},
+                    "compand": True, "port": None, "data_dir": "/somewhere/data"},
         "preset": "quick", "seed": 7, "tools": {"avr-gcc": "7.3.0"},
         "stages": {
             "gru": [{"stage": "Q", "accuracy": 0.91, "accuracy_kind": "integer", "bytes": 2000,
