@@ -38,8 +38,8 @@ class Attachment:
         return EmulatorWitness(self.emulator) if self.emulator else None
 
     def may_run_firmware(self) -> bool:
-        """False when the board is known to sit in its bootloader with nothing to run."""
-        return self.emulator is None or self.emulator.status().state != "bootloader"
+        """False when the board is known to sit in its bootloader or on erased flash."""
+        return self.emulator is None or self.emulator.status().state in ("running", "sleeping")
 
 
 @dataclass(frozen=True)

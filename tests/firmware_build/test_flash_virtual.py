@@ -75,7 +75,7 @@ def test_flashing_twice_replaces_the_firmware(cache, running, state, tmp_path):
 
 @pytest.mark.parametrize("running", ["uno"], indirect=True)
 def test_the_flashed_uno_runs_and_says_who_it_is(cache, running):
-    """Only the Uno's small program has a serial port; the MKR1000's firmware is in tests/emulated."""
+    """Only the small program of the Uno has a serial port."""
     board, vboard = running
     firmware = build_tree(writer("uno"), board, name="tiny")
     flash_firmware(firmware.image, board, str(vboard.port), deadline_s=30)

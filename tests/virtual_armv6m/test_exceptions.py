@@ -529,3 +529,51 @@ def test_vtor_moves_the_vectors():
 )
 def test_identification(register, value):
     assert registers(f"start: ldr r0, ={register}\nldr r1, [r0]\nbkpt", 1) == [value]
+
+
+# ---- how time is sliced must not matter ----
+
+SLICED = """
+start:
+    ldr r7, =SYST_CSR
+    movs r0, #96
+    str r0, [r7, #4]
+    str r0, [r7, #8]
+    movs r0, #7
+    str r0, [r7]
+    movs r5, #0
+    ldr r4, =NVIC_ISER
+    movs r0, #2
+    str r0, [r4]
+    ldr r4, =NVIC_ISPR
+round:
+    cpsid i
+    str r0, [r4]        @ pending before the WFI: no sleep at all
+    wfi
+    cpsie i
+    wfi                 @ to the next SysTick
+    push {r5, lr}
+    pop {r5, r6}
+    adds r5, #1
+    b round
+irq1:
+    movs r1, #1
+    add r8, r1          @ the frame restores r0-r3
+    bx lr
+systick:
+    ldr r1, [r7, #8]
+    add r9, r1
+    bx lr
+"""
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 50, 96, 97, 1000])
+def test_slices_do_not_matter(piece):
+    """Run in pieces to exact cycles, the core passes the same states as in one go."""
+    whole, pieces = machine(SLICED), machine(SLICED)
+    whole.run(3000)
+    while pieces.cycles < 3000:
+        pieces.run(min(piece, 3000 - pieces.cycles))
+    assert pieces.cycles == whole.cycles
+    assert pieces.regs() == whole.regs()
+    assert whole.get(8) > 20 and whole.get(9) > 0, "interrupts came"

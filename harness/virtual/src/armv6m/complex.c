@@ -112,6 +112,7 @@ void change_primask(struct cpu *cpu, bool primask)
 void wait_for_interrupt(struct cpu *cpu)
 {
     cpu->sleeping = true;
+    cpu->sleeping_for_event = false;
     cpu_attend(cpu);
 }
 

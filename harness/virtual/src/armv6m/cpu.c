@@ -136,14 +136,16 @@ void cpu_step(struct cpu *cpu)
 
 void cpu_idle(struct cpu *cpu, uint64_t until)
 {
-    while (cpu->sleeping && cpu->cycles < until && !cpu->reset_requested) {
+    while (cpu->sleeping && cpu->cycles < until) {
+        if (cpu->attention) {
+            between_instructions(cpu);
+            continue;
+        }
         uint64_t event = cpu_next_event(cpu);
         uint64_t to = event < until ? event : until;
         if (to > cpu->cycles)
             cpu->cycles = to;
         serve_events(cpu);
-        if (cpu->attention)
-            between_instructions(cpu);
     }
 }
 

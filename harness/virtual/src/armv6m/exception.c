@@ -137,7 +137,7 @@ static void start_handler(struct cpu *cpu, int number)
     cpu->active |= bit(number);
     cpu->pending &= ~bit(number);
     cpu->event_register = true;
-    cpu->sleeping = false;
+    cpu->sleeping = cpu->sleeping_for_event = false;
     cpu_attend(cpu);
     if (!memory_read(cpu, cpu->vtor + 4 * (uint32_t)number, 4, &vector)) {
         record(cpu, FAULT_VECTOR, cpu->pc, cpu->access_address);
