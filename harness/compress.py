@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.models import ORNN, Network
+from harness.models import Network
 from harness.presets import Hyper
 from harness.train import Outcome, Progress, Stage, fit, ignore
 
@@ -143,8 +143,7 @@ def train_rounded(
     progress: Progress = ignore,
     checkpoint: Path | None = None,
 ) -> Outcome:
-    """oRNN's stage before Q: train on with U rounded to bytes. In place, half the learning rate."""
-    assert isinstance(network.cell, ORNN)
-    network.cell.round_u = True
+    """The stage before Q of cells that need it: train on with rounded weights. In place."""
+    network.cell.round_weights()
     stage = Stage("rounded", 3, h.epochs_rounded, h.lr / 2)
     return fit(network, x, y, stage, h, seed, progress=progress, checkpoint=checkpoint)

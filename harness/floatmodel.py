@@ -1,6 +1,6 @@
 """A trained network in floats, evaluated by numpy: reports and the quantiser need no torch.
 
-The equations are those of harness/models/ (torch), against which tests hold them.
+The equations are the cells' `float_step`; tests hold harness/models/ (torch) to them.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +19,13 @@ from numpy.typing import NDArray
 
 from harness.datasets.base import Standardisation
 from harness.errors import ModelFileError
+from harness.files import write_atomic
 from harness.reference import CELLS, Dims
-from harness.reference.ornn import LEAK
+from harness.reference.floats import Array, Floats, matmul
 
 MAGIC = "harness-float"
 VERSION = 1
 MAX_FILE_BYTES = 64 << 20
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -70,16 +68,16 @@ class FloatModel:
 
     def run(self, x: Array) -> FloatRun:
         """Classify standardised windows x [N, T, D]."""
-        step = _STEPS[self.cell](self)
-        n = len(x)
-        state = {name: np.zeros((n, self.dims.hidden), np.float32) for name in _states(self.cell)}
-        peaks: dict[str, float] = {}
+        kind = CELLS[self.cell]
+        floats = Floats(self.tensors, self.scalars)
+        shape = (len(x), self.dims.hidden)
+        state = {name: np.zeros(shape, np.float32) for name in kind.states}
         for t in range(x.shape[1]):
-            state = step(x[:, t], state, peaks)
+            state = kind.float_step(floats, x[:, t], state)
             for name, value in state.items():
-                _peak(peaks, name, value)
-        logits = state["h"] @ self.tensors["F"].T + self.tensors["b_F"]
-        return FloatRun(logits, np.argmax(logits, axis=1), peaks)
+                floats.peak(name, value)
+        logits = matmul(state["h"], self.tensors["F"]) + self.tensors["b_F"]
+        return FloatRun(logits, np.argmax(logits, axis=1), floats.peaks)
 
     def accuracy(self, x: Array, y: NDArray[np.int64]) -> float:
         """Share of windows classified right."""
@@ -109,7 +107,7 @@ class FloatModel:
         text = np.frombuffer(json.dumps(self._meta(), sort_keys=True).encode(), np.uint8)
         arrays = {"meta": text, **self._arrays()}
         np.savez(buffer, allow_pickle=False, **arrays)
-        write_atomically(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> FloatModel:
@@ -136,101 +134,3 @@ class FloatModel:
             )
         except Exception as error:  # zip, numpy and json raise a dozen kinds for damaged bytes
             raise ModelFileError(f"{path}: not a float model: {error}") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """A reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    partial.write_bytes(data)
-    partial.replace(path)
-
-
-# -- the cells -----------------------------------------------------------------------------------
-
-Peaks = dict[str, float]
-State = dict[str, Array]
-Step = Callable[[Array, State, Peaks], State]
-
-
-def _states(cell: str) -> tuple[str, ...]:
-    return CELLS[cell].states
-
-
-def _peak(peaks: Peaks, name: str, value: Array) -> None:
-    peaks[name] = max(peaks.get(name, 0.0), float(np.abs(value).max(initial=0.0)))
-
-
-def _sigmoid(a: Array) -> Array:
-    half = np.float32(0.5)
-    result: Array = half * np.tanh(half * a) + half
-    return result
-
-
-def _matmul(v: Array, matrix: Array) -> Array:
-    product: Array = v @ matrix.T
-    return product
-
-
-def _product(model: FloatModel, name: str, v: Array, peaks: Peaks) -> Array:
-    t = model.tensors
-    if name in t:
-        return _matmul(v, t[name])
-    inner = _matmul(v, t[f"{name}2T"])
-    _peak(peaks, f"{name.lower()}_mid", inner)
-    return _matmul(inner, t[f"{name}1"])
-
-
-def _fastgrnn(model: FloatModel) -> Step:
-    zeta, nu = np.float32(model.scalars["zeta"]), np.float32(model.scalars["nu"])
-    b_z, b_h = model.tensors["b_z"], model.tensors["b_h"]
-
-    def step(x: Array, state: State, peaks: Peaks) -> State:
-        h = state["h"]
-        a = _product(model, "W", x, peaks) + _product(model, "U", h, peaks)
-        z, c = _sigmoid(a + b_z), np.tanh(a + b_h)
-        return {"h": (zeta * (1 - z) + nu) * c + z * h}
-
-    return step
-
-
-def _lstm(model: FloatModel) -> Step:
-    def step(x: Array, state: State, peaks: Peaks) -> State:
-        a = _product(model, "W", x, peaks) + _product(model, "U", state["h"], peaks)
-        a_i, a_f, a_g, a_o = np.split(a + model.tensors["b"], 4, axis=1)
-        c = _sigmoid(a_f) * state["c"] + _sigmoid(a_i) * np.tanh(a_g)
-        return {"h": _sigmoid(a_o) * np.tanh(c), "c": c}
-
-    return step
-
-
-def _gru(model: FloatModel) -> Step:
-    def step(x: Array, state: State, peaks: Peaks) -> State:
-        h = state["h"]
-        w_r, w_z, w_n = np.split(_product(model, "W", x, peaks) + model.tensors["b"], 3, axis=1)
-        u_r, u_z, u_n = np.split(_product(model, "U", h, peaks), 3, axis=1)
-        z = _sigmoid(w_z + u_z)
-        n = np.tanh(w_n + _sigmoid(w_r + u_r) * (u_n + model.tensors["b_hn"]))
-        return {"h": (1 - z) * n + z * h}
-
-    return step
-
-
-def _ornn(model: FloatModel) -> Step:
-    slope = np.float32(LEAK / 256)
-
-    def step(x: Array, state: State, peaks: Peaks) -> State:
-        a = _product(model, "W", x, peaks) + _product(model, "U", state["h"], peaks)
-        a = a + model.tensors["b"]
-        _peak(peaks, "pre", a)
-        return {"h": np.maximum(a, slope * a)}
-
-    return step
-
-
-_STEPS: dict[str, Callable[[FloatModel], Step]] = {
-    "fastgrnn": _fastgrnn,
-    "lstm": _lstm,
-    "gru": _gru,
-    "ornn": _ornn,
-}

@@ -29,7 +29,8 @@ from harness.datasets import (
     standardisation,
 )
 from harness.errors import HarnessError, UsageError
-from harness.floatmodel import FloatModel, write_atomically
+from harness.files import write_atomic
+from harness.floatmodel import FloatModel
 from harness.presets import Hyper, ModelSpec, applied, hyper, parse_model_name
 from harness.qmodel import QModel
 from harness.quantize import float_bytes, integer_bytes, quantise
@@ -281,7 +282,7 @@ class _Job:
         float_model.save(folder / "float.npz")
         if qmodel is not None:
             qmodel.save(folder / "model.npz")
-        write_atomically(folder / "result.json", json.dumps(result, indent=1).encode())
+        write_atomic(folder / "result.json", json.dumps(result, indent=1).encode())
         return self._result(result, float_model, qmodel, folder, cached=False)
 
     def _facts(self) -> dict[str, Any]:
@@ -353,7 +354,7 @@ class _Job:
         )
         model.save(folder / "float.npz")
         record = {"seconds": outcome.seconds, "loss": outcome.loss, "accuracy": outcome.accuracy}
-        write_atomically(folder / "stage.json", json.dumps(record).encode())
+        write_atomic(folder / "stage.json", json.dumps(record).encode())
         for leftover in (*folder.glob("checkpoint.*"), *folder.glob(".checkpoint.*.tmp")):
             leftover.unlink(missing_ok=True)
         return model, outcome.seconds

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ModelFileError
+from harness.files import write_atomic
 from harness.reference import CELLS, Dims, ReferenceCell, accumulator_bounds
 from harness.reference.preprocess import COMPANDER_SIZE
 
@@ -131,10 +131,7 @@ class QModel:
         text = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, meta=text, **_arrays(self))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
+        write_atomic(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> QModel:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ResultError
-from harness.floatmodel import Array, FloatModel
+from harness.floatmodel import FloatModel
 from harness.qmodel import MAX_SHIFT, QModel
 from harness.reference import CELLS, ReferenceCell, accumulator_bounds
+from harness.reference.floats import Array
 from harness.reference.ops import GATE_BITS, TANH_STEP_LOG2
 from harness.reference.preprocess import COMPANDER_FRAC, compander_table
 

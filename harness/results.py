@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from harness.errors import UsageError
+from harness.files import write_atomic
 
 INTEGER, REAL, TEXT = "Int64", "Float64", "string"
 SUMMARY_COLUMNS: dict[str, str] = {
@@ -118,20 +119,6 @@ def windows_frame(rows: Sequence[WindowRow]) -> pd.DataFrame:
     """Window rows -> a frame, one column per field of WindowRow."""
     names = [f.name for f in fields(WindowRow)]
     return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in names})
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file so that a reader (or a power cut) sees the old content or all of the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

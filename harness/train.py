@@ -8,7 +8,6 @@ with the very bits of one that was not.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import ResultError
-from harness.models import CELLS, FastGRNN, Network
+from harness.files import atomic_path
+from harness.models import CELLS, Network
 from harness.presets import Hyper
 
 Progress = Callable[[str, int, int, float, float], None]
@@ -66,13 +66,7 @@ def build(cell: str, features: int, classes: int, steps: int, h: Hyper, seed: in
     """A fresh network, initialised from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        kind = CELLS[cell]
-        if issubclass(kind, FastGRNN):
-            cap = h.nu_cap_times_steps / steps if h.nu_cap_times_steps is not None else None
-            if cap is not None and cap >= 1.0:
-                cap = None
-            return Network(kind(features, h.hidden, h.rank_w, h.rank_u, cap), classes)
-        return Network(kind(features, h.hidden), classes)
+        return Network(CELLS[cell].build(features, steps, h), classes)
 
 
 @contextmanager
@@ -205,10 +199,8 @@ def _save(
         "optimiser": optimiser.state_dict(),
         "constraint": constraint.state() if constraint is not None else {},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    torch.save(state, partial)
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        torch.save(state, partial)
 
 
 def _resume(

@@ -18,6 +18,7 @@ from harness.datasets.base import Dataset, Windows, subject_split
 from harness.datasets.npz import Plain, file_sha256, read_plain
 from harness.datasets.registry import HAR_LICENCE
 from harness.errors import DataError
+from harness.files import write_atomic
 from harness.paths import cache_dir
 from harness.reference.preprocess import COUNTS_PER_S
 
@@ -140,9 +141,7 @@ def _cached_archive(path: Path) -> Plain:
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-    partial = kept.with_suffix(".tmp")
-    partial.write_bytes(buffer.getvalue())
-    partial.replace(kept)
+    write_atomic(kept, buffer.getvalue())
     return plain
 
 

@@ -16,6 +16,7 @@ from harness.datasets.har import har_dataset
 from harness.datasets.npz import Plain, read_plain
 from harness.datasets.registry import SOURCES
 from harness.errors import DataError, UsageError, near_miss
+from harness.files import atomic_path
 from harness.paths import cache_dir
 
 VALIDATION_SHARE = 0.2
@@ -96,10 +97,8 @@ def import_file(source: Path, name: str, dest: Path | None = None) -> Dataset:
         )
     dataset = _imported(name, source, True)
     folder = dest or cache_dir("data")
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.npz.{os.getpid()}.tmp"
-    shutil.copyfile(source, partial)
-    partial.replace(folder / f"{name}.npz")
+    with atomic_path(folder / f"{name}.npz") as partial:
+        shutil.copyfile(source, partial)
     return dataset
 
 

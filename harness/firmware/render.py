@@ -113,9 +113,7 @@ def render_sources(
     context = {
         "model": model,
         "board_name": board_name,
-        "macros": list(
-            _macros(model, chosen, clock_hz, baud, max_payload, len(bench_raw)).items()
-        ),
+        "macros": list(_macros(model, chosen, clock_hz, baud, max_payload, len(bench_raw)).items()),
         "arrays": arrays,
     }
     _write_tree(destination, context, _sources(model, hal, chosen))
@@ -259,9 +257,7 @@ def _identity(model: QModel, board_name: str) -> Iterator[_Array]:
 
 def _array(name: str, values: NDArray[Any], note: str = "") -> _Array:
     flat = [_literal(int(v), values.dtype.itemsize) for v in values.ravel()]
-    rows = tuple(
-        ", ".join(flat[i : i + LINE_VALUES]) for i in range(0, len(flat), LINE_VALUES)
-    )
+    rows = tuple(", ".join(flat[i : i + LINE_VALUES]) for i in range(0, len(flat), LINE_VALUES))
     ctype = f"{values.dtype.name}_t"
     return _Array(name, ctype, len(flat), rows, note or str(list(values.shape)))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+
+from harness.presets import Hyper
 
 State = dict[str, Tensor]
 
@@ -25,6 +27,11 @@ class Cell(nn.Module, ABC):
         super().__init__()
         self.features = features
         self.hidden = hidden
+
+    @classmethod
+    def build(cls, features: int, steps: int, h: Hyper) -> Self:
+        """A fresh cell with a preset's hyper-parameters, for windows of `steps` steps."""
+        return cls(features, h.hidden)
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -57,6 +64,12 @@ class Cell(nn.Module, ABC):
 
     def project(self) -> None:
         """Bring parameters back into their allowed range; called after every optimiser step."""
+
+    def round_weights(self) -> None:
+        """From now on train with weights rounded as the integer form will have them.
+
+        Called before the `rounded` stage; only cells whose preset has epochs for it need it.
+        """
 
     @abstractmethod
     def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:

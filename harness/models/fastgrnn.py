@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.cell import Cell, State, fresh
+from harness.presets import Hyper
 
 ZETA_RAW, NU_RAW = 1.0, -4.0  # EdgeML's initial values: zeta .731, nu .018
 
@@ -117,6 +118,11 @@ class FastGRNN(Cell):
         self.zeta_raw = nn.Parameter(torch.tensor(ZETA_RAW))
         self.nu_raw = nn.Parameter(torch.tensor(NU_RAW))
         self.project()
+
+    @classmethod
+    def build(cls, features: int, steps: int, h: Hyper) -> FastGRNN:
+        cap = None if h.nu_cap_times_steps is None else h.nu_cap_times_steps / steps
+        return cls(features, h.hidden, h.rank_w, h.rank_u, cap if cap and cap < 1.0 else None)
 
     def _add(self, name: str, rows: int, cols: int, rank: int | None) -> None:
         if rank is None:

@@ -109,6 +109,9 @@ class ORNN(Cell):
     def matrices(self) -> dict[str, nn.Parameter]:
         return {"W": self.W}
 
+    def round_weights(self) -> None:
+        self.round_u = True
+
     def undecayed(self) -> list[nn.Parameter]:
         return [self.V]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from harness.files import write_atomic
 from harness.plots.style import styled
-from harness.results import write_atomic
 
 PNG_DPI = 300
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.reference.floats import Array, Floats, FloatState
 from harness.reference.ops import IntArray, Saturations, matvec, rshift, saturate
 
 State = dict[str, IntArray]
@@ -98,6 +99,11 @@ class ReferenceCell(ABC):
     def state_bound(cls, scalars: Mapping[str, float], steps: int) -> float | None:
         """A proved bound of |h| after `steps` steps, or None: the quantiser calibrates instead."""
         return None
+
+    @classmethod
+    @abstractmethod
+    def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
+        """The same step in floats: x [N, D] standardised, state arrays [N, H] float32."""
 
     def start(self, n: int) -> State:
         """The state before the first step, for n windows."""

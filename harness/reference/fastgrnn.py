@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from harness.reference import ops
 from harness.reference.cell import ReferenceCell, State
+from harness.reference.floats import Array, Floats, FloatState, sigmoid
 from harness.reference.ops import IntArray, Saturations, mix, table_index
 
 
@@ -47,3 +49,9 @@ class FastGRNN(ReferenceCell):
         c = self.table["c"][table_index(a + self.bias("b_h"), self.shift["c"])]
         h = mix(self.table["g"][gate], c, self.table["z"][gate], state["h"])
         return {"h": self.to_state(h, sat)}
+
+    @classmethod
+    def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
+        a = f.w(x) + f.u(state["h"])
+        z, c = sigmoid(a + f.t["b_z"]), np.tanh(a + f.t["b_h"])
+        return {"h": (f.scalars["zeta"] * (1 - z) + f.scalars["nu"]) * c + z * state["h"]}

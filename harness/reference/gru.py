@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.reference import ops
 from harness.reference.cell import ReferenceCell, State
+from harness.reference.floats import Array, Floats, FloatState, sigmoid
 from harness.reference.ops import IntArray, Saturations, mix, rshift, saturate, table_index
 
 MID_FRAC = 12  # of the candidate's two terms, int16: +-8
@@ -64,3 +65,12 @@ class GRU(ReferenceCell):
         p = (r * m + (1 << (ops.GATE_BITS - 1))) >> ops.GATE_BITS
         n = self.table["c"][table_index(q + p, self.shift["c"])]
         return {"h": self.to_state(mix(self.table["g"][gate], n, self.table["z"][gate], h), sat)}
+
+    @classmethod
+    def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
+        h = state["h"]
+        w_r, w_z, w_n = np.split(f.w(x) + f.t["b"], 3, axis=1)
+        u_r, u_z, u_n = np.split(f.u(h), 3, axis=1)
+        z = sigmoid(w_z + u_z)
+        n = np.tanh(w_n + sigmoid(w_r + u_r) * (u_n + f.t["b_hn"]))
+        return {"h": (1 - z) * n + z * h}

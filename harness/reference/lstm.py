@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.reference import ops
 from harness.reference.cell import ReferenceCell, State
+from harness.reference.floats import Array, Floats, FloatState, sigmoid
 from harness.reference.ops import IntArray, Saturations, mix, saturate, table_index
 
 
@@ -58,3 +59,9 @@ class LSTM(ReferenceCell):
         tc = self.table["tc"][table_index(c, self.shift["tc"])]
         half = 1 << (ops.GATE_BITS - 1)
         return {"h": self.to_state((o * tc + half) >> ops.GATE_BITS, sat), "c": c}
+
+    @classmethod
+    def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
+        a_i, a_f, a_g, a_o = np.split(f.w(x) + f.u(state["h"]) + f.t["b"], 4, axis=1)
+        c = sigmoid(a_f) * state["c"] + sigmoid(a_i) * np.tanh(a_g)
+        return {"h": sigmoid(a_o) * np.tanh(c), "c": c}

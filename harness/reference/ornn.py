@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.reference.cell import ReferenceCell, State
+from harness.reference.floats import Array, Floats, FloatState
 from harness.reference.ops import IntArray, Saturations, rshift
 
 LEAK = 26  # slope of the negative side in 1/256: the authors' 0.1
@@ -38,3 +39,9 @@ class ORNN(ReferenceCell):
         a = self.acc_w(x, sat) + self.acc_u(state["h"], sat) + self.bias("b")
         p = self.to_state(rshift(a, self.shift["out"]), sat)
         return {"h": np.where(p >= 0, p, (LEAK * p + 128) >> 8)}
+
+    @classmethod
+    def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
+        a = f.w(x) + f.u(state["h"]) + f.t["b"]
+        f.peak("pre", a)
+        return {"h": np.maximum(a, np.float32(LEAK / 256) * a)}

@@ -9,13 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import plots
+from harness.files import write_atomic
 from harness.report.overview import banner, headline, messages, verdict
 from harness.report.provenance import details, hashes, provenance
 from harness.report.record import available_flash, class_names, load, mapping, whole
 from harness.report.repeat import repeat_commands
 from harness.report.stages import stages
 from harness.report.values import text
-from harness.results import write_atomic
 
 REPORT_NAME = "report.html"
 

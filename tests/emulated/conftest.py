@@ -60,7 +60,7 @@ class Run:
 
     def kill(self, number=signal.SIGKILL):
         os.kill(self.process.pid, number)
-        self.process.wait(timeout=30)
+        self.process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,8 @@ def test_ctrl_c_stops_the_board_and_leaves_a_resumable_folder(tmp_path):
 
 
 def test_a_model_that_does_not_fit_is_a_row(tmp_path, monkeypatch):
-    table = {"smoke": {"digits": {"*": {"batch": 64, "epochs": 1}, "lstm": {"hidden": 96}}}}
+    rows = {"*": {"batch": 64, "epochs": 1}, "lstm": {"hidden": 96}}
+    table = {"smoke": {"*": rows}}
     monkeypatch.setattr(presets, "TABLE", table)
     options = run.RunOptions(
         board="uno", virtual=True, models=("lstm", "gru-q"), preset="smoke", windows=5

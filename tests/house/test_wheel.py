@@ -83,4 +83,4 @@ def test_an_installed_harness_benches_a_stored_model_from_any_folder(installed, 
         assert (row["status"], row["mismatches"]) == ("ok", 0)
     finally:
         up.terminate()
-        up.wait(timeout=20)
+        up.communicate(timeout=20)

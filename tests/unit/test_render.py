@@ -210,9 +210,7 @@ def test_packing_loses_nothing(rows, cols, density, seed):
         np.testing.assert_array_equal(unpack(packed, matrix.shape, storage), matrix)
     best = pick(matrix, "size")
     assert all(
-        packed_size(matrix, best) <= packed_size(matrix, s)
-        for s in STORAGES
-        if allowed(matrix, s)
+        packed_size(matrix, best) <= packed_size(matrix, s) for s in STORAGES if allowed(matrix, s)
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from harness import results
 from harness.errors import UsageError
+from harness.files import write_atomic
 from harness.results import Journal, WindowRow
 
 
@@ -84,9 +85,9 @@ def test_journal_drops_a_line_cut_by_a_kill(tmp_path):
 
 
 def test_write_atomic_leaves_no_partial_file(tmp_path):
-    results.write_atomic(tmp_path / "a", "old")
+    write_atomic(tmp_path / "a", "old")
     with pytest.raises(TypeError):
-        results.write_atomic(tmp_path / "a", 3)
+        write_atomic(tmp_path / "a", 3)
     assert (tmp_path / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
