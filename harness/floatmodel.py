@@ -69,7 +69,7 @@ class FloatModel:
     def run(self, x: Array) -> FloatRun:
         """Classify standardised windows x [N, T, D]."""
         kind = CELLS[self.cell]
-        floats = Floats(self.tensors, self.scalars)
+        floats = Floats(self.tensors, self.scalars, self.dims.options)
         shape = (len(x), self.dims.hidden)
         state = {name: np.zeros(shape, np.float32) for name in kind.states}
         for t in range(x.shape[1]):

@@ -342,7 +342,7 @@ class _Job:
         outcome = train(network, x, y, h, self.seed, progress=self.progress, checkpoint=checkpoint)
         model = FloatModel(
             cell=self.spec.cell,
-            dims=Dims(data.features, h.hidden, data.classes, h.rank_w, h.rank_u),
+            dims=Dims(data.features, h.hidden, data.classes, h.rank_w, h.rank_u, h.options),
             steps=data.steps,
             dataset=data.name,
             class_names=data.class_names,

@@ -7,7 +7,7 @@ protocol), our own measurements for `quick` and `smoke`. No torch here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from harness.errors import UsageError, near_miss
@@ -32,6 +32,7 @@ class ModelSpec:
     low_rank: bool
     sparse: bool
     quantised: bool
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def model_names() -> tuple[str, ...]:
@@ -42,27 +43,39 @@ def model_names() -> tuple[str, ...]:
 
 
 def parse_model_name(name: str) -> ModelSpec:
-    """`fastgrnn`, `fastgrnn-q`, `-sq`, `-lsq`, `lstm`, `lstm-q` and so on.
+    """`fastgrnn`, `fastgrnn-q`, `-sq`, `-lsq`, `lstm`, `lstm-q`; with options `fastrnn+relu-q`.
 
     As in the paper, each suffix leaves more of the compression out: -q is not byte-quantised
-    (float), -sq also not sparse, -lsq also full rank.
+    (float), -sq also not sparse, -lsq also full rank. `+value` chooses a variant of the cell.
     """
-    cell, dash, suffix = name.partition("-")
-    if cell not in CELLS:
+    stem, dash, suffix = name.partition("-")
+    cell, *variants = stem.split("+")
+    if cell not in CELLS or (dash and suffix not in SUFFIXES):
         raise near_miss("model", name, model_names())
+    options = _options(cell, variants)
     if not dash:
         compressed = cell in COMPRESSED_CELLS
-        return ModelSpec(name, cell, low_rank=compressed, sparse=compressed, quantised=True)
-    if suffix not in SUFFIXES:
-        raise near_miss("model", name, model_names())
-    if cell not in COMPRESSED_CELLS:
-        if suffix != "q":
-            raise UsageError(
-                f"{name!r} would be the same as '{cell}-q': {cell} is neither low-rank nor sparse",
-                hint=f"use '{cell}' (byte-quantised) or '{cell}-q' (float)",
-            )
-        return ModelSpec(name, cell, low_rank=False, sparse=False, quantised=False)
-    return ModelSpec(name, cell, low_rank=suffix != "lsq", sparse=suffix == "q", quantised=False)
+        return ModelSpec(name, cell, compressed, compressed, True, options)
+    if cell in COMPRESSED_CELLS:
+        return ModelSpec(name, cell, suffix != "lsq", suffix == "q", False, options)
+    if suffix != "q":
+        raise UsageError(
+            f"{name!r} would be the same as '{stem}-q': {cell} is neither low-rank nor sparse",
+            hint=f"use '{stem}' (byte-quantised) or '{stem}-q' (float)",
+        )
+    return ModelSpec(name, cell, False, False, False, options)
+
+
+def _options(cell: str, variants: list[str]) -> dict[str, str]:
+    """The cell's options with the named values chosen; UsageError for an unknown value."""
+    allowed = CELLS[cell].options
+    chosen = {option: values[0] for option, values in allowed.items()}
+    owner = {value: option for option, values in allowed.items() for value in values}
+    for value in variants:
+        if value not in owner:
+            raise near_miss(f"variant of {cell}", value, owner)
+        chosen[owner[value]] = value
+    return chosen
 
 
 def check_preset(name: str) -> None:
@@ -88,6 +101,7 @@ class Hyper:
         noise            standard deviation of Gaussian noise on the standardised input
         nu_cap_times_steps  FastGRNN: nu <= this / T; None = free
         state_bits       width of the integer hidden state
+        options          variants of the cell, from the model's name
     """
 
     hidden: int = 32
@@ -106,6 +120,7 @@ class Hyper:
     clip: float = 1.0
     nu_cap_times_steps: float | None = NU_CAP_TIMES_STEPS
     state_bits: int = 16
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("density_w", "density_u"):
@@ -199,7 +214,8 @@ def hyper(
 
 
 def applied(spec: ModelSpec, h: Hyper) -> Hyper:
-    """`h` with what the model's suffix leaves out taken out."""
+    """`h` with what the model's name leaves out taken out, and the variants it chooses."""
+    h = replace(h, options=dict(spec.options))
     if not spec.low_rank:
         h = replace(h, rank_w=None, rank_u=None)
     if not spec.sparse:

@@ -165,6 +165,7 @@ def _meta(model: QModel) -> dict[str, Any]:
             "classes": dims.classes,
             "rank_w": dims.rank_w,
             "rank_u": dims.rank_u,
+            "options": dict(dims.options),
         },
         "state_bits": model.state_bits,
         "weight_bits": model.weight_bits,
@@ -209,6 +210,7 @@ def _dims(values: Mapping[str, Any]) -> Dims:
         hidden=_integer(values["hidden"], "hidden"),
         classes=_integer(values["classes"], "classes"),
         **{k: None if v is None else _integer(v, k) for k, v in ranks.items()},
+        options={str(k): str(v) for k, v in values["options"].items()},
     )
 
 
@@ -261,6 +263,7 @@ def _validate(model: QModel) -> None:
         model.cell in CELLS, f"unknown cell {model.cell!r} (known: {', '.join(sorted(CELLS))})"
     )
     _validate_sizes(model)
+    _validate_options(model)
     _validate_arrays(model)
     _validate_shifts(model)
     for what, bound in model.acc_bounds.items():
@@ -290,13 +293,25 @@ def _validate_sizes(model: QModel) -> None:
     )
 
 
+def _validate_options(model: QModel) -> None:
+    allowed, given = model.cell_class.options, model.dims.options
+    _require(
+        set(given) == set(allowed),
+        f"options of {model.cell} are {sorted(given)}, must be {sorted(allowed)}",
+    )
+    for name, value in given.items():
+        _require(value in allowed[name], f"option {name} is {value!r}, must be of {allowed[name]}")
+
+
 def _expected_arrays(model: QModel) -> dict[str, tuple[str, tuple[int, ...]]]:
     features = model.dims.features
     expected = {f"tensor {n}": s for n, s in model.cell_class.tensor_spec(model.dims).items()}
     expected["tensor pre_companded"] = ("uint8", (features,))
     expected["tensor pre_multiplier"] = ("int16", (features,))
     expected["tensor pre_offset"] = ("int32", (features,))
-    expected |= {f"table {n}": (d, (256,)) for n, d in model.cell_class.tables.items()}
+    expected |= {
+        f"table {n}": (d, (256,)) for n, d in model.cell_class.table_spec(model.dims).items()
+    }
     if "compander" in model.tables:
         expected["table compander"] = ("int16", (COMPANDER_SIZE,))
     expected["raw_step"] = ("float64", (features,))

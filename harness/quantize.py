@@ -159,10 +159,10 @@ def _state_frac(
     model: FloatModel, frac: Mapping[str, int], peaks: Mapping[str, float], state_bits: int
 ) -> int:
     cell, limit = _cell(model), (1 << (state_bits - 1)) - 1
-    if cell.state_bound(model.scalars, model.steps) is None:
+    if cell.state_bound(model.scalars, model.steps, model.dims.options) is None:
         return max(0, min(frac_for(HEAD_ROOM["h"] * peaks["h"], state_bits), MAX_FRAC))
     for candidate in range(state_bits - 1, -1, -1):
-        _, tables = cell.plan(20, {**frac, "h": candidate}, model.scalars)
+        _, tables = cell.plan(20, {**frac, "h": candidate}, model.scalars, model.dims.options)
         if state_reach(tables, model.steps) <= limit:
             return candidate
     return 0  # beyond any proof: saturations are counted
@@ -192,7 +192,7 @@ def _integers(
         "b_align": acc - b_frac,
         **formats.mid,
     }
-    own, tables = cell.plan(acc, frac, model.scalars)
+    own, tables = cell.plan(acc, frac, model.scalars, model.dims.options)
     return tensors, shifts | own, tables
 
 

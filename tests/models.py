@@ -22,11 +22,13 @@ def random_qmodel(
     steps: int = 8,
     density: float = 1.0,
     companded: bool = True,
+    options: dict[str, str] | None = None,
 ) -> QModel:
     """A model with random weights whose pre-activations spread over the tables."""
     rng = np.random.default_rng(seed)
-    dims = Dims(features, hidden, classes, rank_w, rank_u)
     kind = CELLS[cell]
+    chosen = {name: values[0] for name, values in kind.options.items()} | (options or {})
+    dims = Dims(features, hidden, classes, rank_w, rank_u, chosen)
     tensors = {}
     for name, (dtype, shape) in kind.tensor_spec(dims).items():
         if dtype == "int8":
@@ -46,7 +48,8 @@ def random_qmodel(
     h_frac = 13 if state_bits == 16 else 6
     acc_frac = 8 + h_frac  # as if the weights had frac 8
     fracs = {"x": 4, "h": h_frac, "c": 11}
-    own, tables = kind.plan(acc_frac, fracs, {"zeta": 0.7, "nu": 0.02})
+    scalars = {"zeta": 0.7, "nu": 0.02}
+    own, tables = kind.plan(acc_frac, fracs, scalars, chosen)
     shifts = {"pre": 14, "w_align": acc_frac - 12, "u_align": 0, "b_align": acc_frac - 5, **own}
     if rank_w is not None:
         shifts["w_mid"] = 3

@@ -230,6 +230,7 @@ def _macros(
     macros = {f"RNN_{name}": str(value) for name, value in (sizes | shifts).items()}
     macros["RNN_STATE_TYPE"] = f"s{model.state_bits}"
     macros |= {f"RNN_{name}_STORAGE": form for name, form in chosen.items()}
+    macros |= {f"RNN_OPTION_{k}_{v}".upper(): "1" for k, v in dims.options.items()}
     return macros | {"RNN_CLOCK_HZ": f"{clock_hz}UL", "RNN_BAUD": f"{baud}UL"}
 
 

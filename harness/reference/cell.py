@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,13 +23,14 @@ TensorSpec = dict[str, tuple[str, tuple[int, ...]]]  # name -> (dtype, shape)
 
 @dataclass(frozen=True)
 class Dims:
-    """Sizes of a model: D features, H hidden units, C classes, and the ranks (None = full rank)."""
+    """What shapes a model: D features, H hidden units, C classes, ranks (None = full), options."""
 
     features: int
     hidden: int
     classes: int
     rank_w: int | None = None
     rank_u: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)  # of the cell, e.g. its non-linearity
 
 
 class ReferenceCell(ABC):
@@ -42,6 +43,8 @@ class ReferenceCell(ABC):
         tables    256-entry tables and their dtype
         shifts    names of the cell's own shifts, beside those of the matrix products
         states    state arrays; the first is the hidden state that the classifier reads
+        fracs     formats the quantiser must choose beside x, h and the weights
+        options   variants of the cell: name -> allowed values, the first being the default
     """
 
     name: ClassVar[str]
@@ -50,9 +53,8 @@ class ReferenceCell(ABC):
     tables: ClassVar[Mapping[str, str]]
     shifts: ClassVar[tuple[str, ...]]
     states: ClassVar[tuple[str, ...]] = ("h",)
-    fracs: ClassVar[
-        tuple[str, ...]
-    ] = ()  # formats the quantiser must choose beside x, h and weights
+    fracs: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(
         self,
@@ -88,15 +90,26 @@ class ReferenceCell(ABC):
         return (*names, *cls.shifts)
 
     @classmethod
+    def table_spec(cls, dims: Dims) -> Mapping[str, str]:
+        """Names and dtypes of the 256-entry tables a model of this cell holds."""
+        return cls.tables
+
+    @classmethod
     @abstractmethod
     def plan(
-        cls, acc_frac: int, fracs: Mapping[str, int], scalars: Mapping[str, float]
+        cls,
+        acc_frac: int,
+        fracs: Mapping[str, int],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         """The cell's own shifts and tables, from the frac of the accumulators, the formats of
         x, h and `cls.fracs`, and the float model's scalars (FastGRNN: zeta, nu)."""
 
     @classmethod
-    def state_bound(cls, scalars: Mapping[str, float], steps: int) -> float | None:
+    def state_bound(
+        cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
+    ) -> float | None:
         """A proved bound of |h| after `steps` steps, or None: the quantiser calibrates instead."""
         return None
 

@@ -28,7 +28,11 @@ class FastGRNN(ReferenceCell):
 
     @classmethod
     def plan(
-        cls, acc_frac: int, fracs: Mapping[str, int], scalars: Mapping[str, float]
+        cls,
+        acc_frac: int,
+        fracs: Mapping[str, int],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         shifts = {"z": acc_frac - ops.SIGMOID_STEP_LOG2, "c": acc_frac - ops.TANH_STEP_LOG2}
         tables: dict[str, NDArray[Any]] = {
@@ -39,7 +43,9 @@ class FastGRNN(ReferenceCell):
         return shifts, tables
 
     @classmethod
-    def state_bound(cls, scalars: Mapping[str, float], steps: int) -> float:
+    def state_bound(
+        cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
+    ) -> float:
         """|h_T| <= zeta + T nu: |h| <= z |h| + zeta (1 - z) + nu is linear in z in [0, 1]."""
         return scalars["zeta"] + steps * scalars["nu"]
 

@@ -20,11 +20,18 @@ class Floats:
 
     tensors   named as the integer cell's; float32
     scalars   FastGRNN's zeta and nu, and the like
+    options   the cell's variants
     peaks     name -> largest |value|; `w_mid` and `u_mid` are low rank's inner products
     """
 
-    def __init__(self, tensors: Mapping[str, Array], scalars: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Array],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
+    ) -> None:
         self.t = tensors
+        self.options = options
         self.scalars = {name: np.float32(value) for name, value in scalars.items()}
         self.peaks: dict[str, float] = {}
 

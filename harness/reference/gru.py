@@ -34,7 +34,11 @@ class GRU(ReferenceCell):
 
     @classmethod
     def plan(
-        cls, acc_frac: int, fracs: Mapping[str, int], scalars: Mapping[str, float]
+        cls,
+        acc_frac: int,
+        fracs: Mapping[str, int],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         mid = max(acc_frac - MID_FRAC, 0)
         shifts = {
@@ -50,7 +54,9 @@ class GRU(ReferenceCell):
         return shifts, tables
 
     @classmethod
-    def state_bound(cls, scalars: Mapping[str, float], steps: int) -> float:
+    def state_bound(
+        cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
+    ) -> float:
         """|h| <= max(|n|, |h_0|) <= 1: a convex combination at every step."""
         return 1.0
 

@@ -31,7 +31,11 @@ class LSTM(ReferenceCell):
 
     @classmethod
     def plan(
-        cls, acc_frac: int, fracs: Mapping[str, int], scalars: Mapping[str, float]
+        cls,
+        acc_frac: int,
+        fracs: Mapping[str, int],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         shifts = {
             "z": acc_frac - ops.SIGMOID_STEP_LOG2,
@@ -46,7 +50,9 @@ class LSTM(ReferenceCell):
         return shifts, tables
 
     @classmethod
-    def state_bound(cls, scalars: Mapping[str, float], steps: int) -> float:
+    def state_bound(
+        cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
+    ) -> float:
         """|h| = o |tanh(c)| < 1."""
         return 1.0
 

@@ -31,7 +31,11 @@ class ORNN(ReferenceCell):
 
     @classmethod
     def plan(
-        cls, acc_frac: int, fracs: Mapping[str, int], scalars: Mapping[str, float]
+        cls,
+        acc_frac: int,
+        fracs: Mapping[str, int],
+        scalars: Mapping[str, float],
+        options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         return {"out": acc_frac - fracs["h"]}, {}
 

@@ -1,0 +1,60 @@
+"""Model names: suffixes, variants, and what is said of names that do not exist."""
+
+import pytest
+
+from harness import presets
+from harness.errors import UsageError
+from harness.presets import applied, hyper, parse_model_name
+from harness.reference import CELLS
+
+
+def test_suffixes_leave_out_more_and_more():
+    def asked(name):
+        spec = parse_model_name(name)
+        return spec.low_rank, spec.sparse, spec.quantised
+
+    assert asked("fastgrnn") == (True, True, True)
+    assert asked("fastgrnn-q") == (True, True, False)
+    assert asked("fastgrnn-sq") == (True, False, False)
+    assert asked("fastgrnn-lsq") == (False, False, False)
+    assert asked("lstm") == (False, False, True)
+    assert asked("lstm-q") == (False, False, False)
+
+
+@pytest.mark.parametrize("name", ["lstm-sq", "gru-lsq"])
+def test_a_suffix_that_changes_nothing_is_refused_with_the_right_name(name):
+    with pytest.raises(UsageError, match="neither low-rank nor sparse") as caught:
+        parse_model_name(name)
+    assert name.split("-")[0] + "-q" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "fastgrn", "fastgrnn-x", "fastgrnn-", "lstm+wild", "-q"])
+def test_unknown_names_are_usage_errors(name):
+    with pytest.raises(UsageError):
+        parse_model_name(name)
+
+
+def test_a_variant_is_chosen_by_its_value(monkeypatch):
+    monkeypatch.setattr(
+        CELLS["ornn"], "options", {"slope": ("leaky", "flat"), "bias": ("b", "none")}
+    )
+    assert parse_model_name("ornn").options == {"slope": "leaky", "bias": "b"}
+    assert parse_model_name("ornn+flat-q").options == {"slope": "flat", "bias": "b"}
+    spec = parse_model_name("ornn+none+flat")
+    assert applied(spec, hyper("smoke", "digits", "ornn")).options == {
+        "slope": "flat",
+        "bias": "none",
+    }
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("preset", presets.PRESETS)
+@pytest.mark.parametrize("dataset", ["digits", "har2", "something-else"])
+def test_every_cell_has_hyper_parameters_under_every_preset(cell, preset, dataset):
+    assert hyper(preset, dataset, cell).hidden >= 1
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_of_different_options_do_not_collide(cell):
+    values = [value for allowed in CELLS[cell].options.values() for value in allowed]
+    assert len(values) == len(set(values))
