@@ -13,6 +13,7 @@ from pathlib import Path
 from harness import flash, paths, tools
 from harness.errors import HarnessError
 from harness.firmware import toolchain
+from harness.fused import build as kernel
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500 << 20
@@ -47,16 +48,19 @@ def _checks() -> Iterator[Check]:
     yield _disk()
     yield _ports()
     yield _torch()
+    yield _kernel()
 
 
 def prepare(progress: Callable[[str], None] | None = None) -> None:
-    """Build ahead all that is built once: PlatformIO's core folder, emulators, Optiboot.
+    """Build ahead all that is built once: PlatformIO's core folder, emulators, Optiboot, kernel.
 
-    Raises LabError or BuildError when a compiler is missing.
+    Raises LabError or BuildError when a compiler is missing; training does without its kernel.
     """
     say = progress or (lambda _: None)
     say("PlatformIO core folder")
     toolchain.prepare_core_dir()
+    say("training kernel")
+    kernel.available()
     if importlib.util.find_spec("harness.virtual.build") is None:
         return
     from harness.virtual import build
@@ -181,3 +185,13 @@ def _torch() -> Check:
     fix = "pip install 'harness[train]'"
     detail = "installed" if found else f"not installed; only training needs it: {fix}"
     return Check("torch", True, detail, fix, "training")
+
+
+def _kernel() -> Check:
+    """Its absence is no fault either: training takes longer without it."""
+    try:
+        library = kernel.place()
+        detail = str(library) if library.is_file() else "compiled at the first training"
+    except HarnessError as error:
+        detail = f"{error}; training takes many times as long without"
+    return Check("training kernel", True, detail, "apt-get install g++", "training")

@@ -70,8 +70,8 @@ class FloatModel:
         """Classify standardised windows x [N, T, D]."""
         kind = CELLS[self.cell]
         floats = Floats(self.tensors, self.scalars, self.dims.options)
-        shape = (len(x), self.dims.hidden)
-        state = {name: np.zeros(shape, np.float32) for name in kind.states}
+        sizes = kind.state_sizes(self.dims)
+        state = {name: np.zeros((len(x), size), np.float32) for name, size in sizes.items()}
         for t in range(x.shape[1]):
             state = kind.float_step(floats, x[:, t], state)
             for name, value in state.items():

@@ -3,8 +3,8 @@
 Each training stage is cached by the hash of all that goes into it, so `fastgrnn`, `fastgrnn-q` and
 `fastgrnn-sq` share their stages, and a killed training resumes in its stage. Layout:
 
-    <cache>/networks/<hash>/torch-<version>/   float.npz, stage.json (written last), checkpoint
-    <cache>/models/<hash>/torch-<version>/     float.npz, model.npz (QModel), result.json (last)
+    <cache>/networks/<hash>/torch-<version>-<kernel>/  float.npz, stage.json (last), checkpoint
+    <cache>/models/<hash>/torch-<version>-<kernel>/    float.npz, model.npz, result.json (last)
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import fused
 from harness.datasets import (
     Dataset,
     Standardisation,
@@ -33,11 +34,11 @@ from harness.files import write_atomic
 from harness.floatmodel import FloatModel
 from harness.presets import Hyper, ModelSpec, applied, hyper, parse_model_name
 from harness.qmodel import QModel
-from harness.quantize import float_bytes, integer_bytes, quantise
-from harness.reference import Dims
+from harness.quantize import float_bytes, integer_bytes, paper_bytes, quantise
+from harness.reference import CELLS, Dims
 from harness.reference.model import run
 
-SOURCE_VERSION = 3  # raise it when training, compression or quantisation changes its results
+SOURCE_VERSION = 4  # raise it when training, compression or quantisation changes its results
 
 Progress = Callable[[str, int, int, float, float], None]
 
@@ -55,6 +56,7 @@ class StageResult:
     accuracy_float: float
     accuracy_integer: float | None
     model_bytes: int
+    paper_bytes: int
     params_nonzero: int
     density_w: float
     density_u: float
@@ -147,7 +149,7 @@ def _folder(kind: str, key: str) -> Path:
     base = cache_dir(kind, key[:40])
     version = _torch_version()
     if version is not None:
-        return base / f"torch-{version}"
+        return base / f"torch-{version}-{fused.identifier()}"
     made = sorted(base.glob("torch-*/*.json"), key=lambda p: p.stat().st_mtime)
     return made[-1].parent if made else base / "torch-none"
 
@@ -296,6 +298,7 @@ class _Job:
             "hyper": asdict(self.hyper),
             "hold_out": self.hold_out,
             "torch": _torch_version(),
+            "kernel": fused.identifier(),
             "numpy": np.__version__,
         }
 
@@ -369,12 +372,13 @@ class _Job:
         low_rank = self.hyper.rank_w is not None or self.hyper.rank_u is not None
         first = "low-rank" if low_rank else "dense"
         matrices = {n: a for n, a in model.tensors.items() if n[0] in "WU"}
-        spec = [n for n in model.tensors if n != "V"]
+        spec = CELLS[model.cell].tensor_spec(model.dims)
         return StageResult(
             stage=first if stage == "first" else stage,
             accuracy_float=model.accuracy(x, self.data.part(judged).y),
             accuracy_integer=None,
             model_bytes=float_bytes(model),
+            paper_bytes=paper_bytes(model),
             params_nonzero=int(sum(np.count_nonzero(model.tensors[n]) for n in spec)),
             density_w=_density(matrices, "W"),
             density_u=_density(matrices, "U"),
@@ -405,6 +409,7 @@ class _Job:
                 accuracy_test if judged == "test" else accuracy(qmodel, self.data, judged)
             ),
             model_bytes=integer_bytes(qmodel),
+            paper_bytes=paper_bytes(qmodel),
             params_nonzero=qmodel.params_nonzero,
             density_w=qmodel.density("W"),
             density_u=qmodel.density("U"),
@@ -415,7 +420,8 @@ class _Job:
 
 def _density(matrices: Mapping[str, NDArray[Any]], side: str) -> float:
     parts = [m for name, m in matrices.items() if name.startswith(side)]
-    return float(sum(np.count_nonzero(p) for p in parts) / sum(p.size for p in parts))
+    size = sum(p.size for p in parts)
+    return float(sum(np.count_nonzero(p) for p in parts) / size) if size else 1.0
 
 
 def accuracy(model: QModel, dataset: Dataset, split: str = "test") -> float:

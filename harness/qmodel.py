@@ -87,8 +87,11 @@ class QModel:
     @cached_property
     def acc_bounds(self) -> dict[str, int]:
         """Proved largest |accumulator| per kind of sum; see `reference.accumulator_bounds`."""
-        return accumulator_bounds(
+        bounds = accumulator_bounds(
             self.cell_class, self.dims, self.state_bits, self.tensors, self.shifts
+        )
+        return bounds | self.cell_class.update_bounds(
+            self.state_bits, self.tensors, self.tables, self.dims.options
         )
 
     @property
@@ -108,9 +111,10 @@ class QModel:
         return int(sum(np.count_nonzero(self.tensors[n]) for n in names))
 
     def density(self, side: str) -> float:
-        """Share of nonzero weights on the input ('W') or recurrent ('U') side."""
+        """Share of nonzero weights on the input ('W') or recurrent ('U') side; 1 without any."""
         parts = [m for k, m in self.matrices.items() if k.startswith(side)]
-        return float(sum(np.count_nonzero(p) for p in parts) / sum(p.size for p in parts))
+        size = sum(p.size for p in parts)
+        return float(sum(np.count_nonzero(p) for p in parts) / size) if size else 1.0
 
     @cached_property
     def sha256(self) -> str:
@@ -284,6 +288,15 @@ def _validate_sizes(model: QModel) -> None:
         ("rank_u", 1 if dims.rank_u is None else dims.rank_u, MAX_HIDDEN),
     ):
         _require(1 <= value <= limit, f"{what} is {value}, must be 1..{limit}")
+    multiple, recurrent = model.cell_class.multiple, model.cell_class.recurrent
+    _require(
+        dims.hidden % multiple == 0,
+        f"hidden is {dims.hidden}, must be a multiple of {multiple} for cell {model.cell!r}",
+    )
+    _require(
+        recurrent or dims.rank_u is None,
+        f"rank_u is {dims.rank_u}, but cell {model.cell!r} has no recurrent matrix",
+    )
     _require(model.state_bits in (8, 16), f"state_bits is {model.state_bits}, must be 8 or 16")
     _require(model.weight_bits == 8, f"weight_bits is {model.weight_bits}, must be 8")
     _require(model.gate_bits == 8, f"gate_bits is {model.gate_bits}, must be 8")

@@ -21,7 +21,7 @@ from harness.floatmodel import FloatModel
 from harness.qmodel import MAX_SHIFT, QModel
 from harness.reference import CELLS, ReferenceCell, accumulator_bounds
 from harness.reference.floats import Array
-from harness.reference.ops import GATE_BITS, TANH_STEP_LOG2
+from harness.reference.ops import TANH_STEP_LOG2
 from harness.reference.preprocess import COMPANDER_FRAC, compander_table
 
 MAX_FRAC = 15
@@ -44,26 +44,6 @@ def to_int(values: NDArray[Any], frac: int, bits: int) -> NDArray[np.int64]:
     limit = (1 << (bits - 1)) - 1
     scaled = np.floor(values.astype(np.float64) * 2.0**frac + 0.5)
     return np.clip(scaled, -limit, limit).astype(np.int64)
-
-
-def state_reach(tables: Mapping[str, NDArray[Any]], steps: int) -> int:
-    """Proved largest |h| in counts after `steps` steps of a gated integer cell.
-
-    The update (g c + z h + 128) >> 8 grows with |c| and |h|, so its worst case over the gate's 256
-    entries, repeated, bounds every trajectory. LSTM: one product, no recurrence.
-    """
-    half = 1 << (GATE_BITS - 1)
-    z = tables["z"].astype(np.int64)
-    if "tc" in tables:
-        return int((z.max() * np.abs(tables["tc"].astype(np.int64)).max() + half) >> GATE_BITS)
-    g, c = tables["g"].astype(np.int64), int(np.abs(tables["c"].astype(np.int64)).max())
-    reach = 0
-    for _ in range(steps):
-        following = max(reach, int(((g * c + z * reach + half) >> GATE_BITS).max()))
-        if following == reach:
-            break
-        reach = following
-    return reach
 
 
 @dataclass
@@ -142,9 +122,10 @@ def _initial_formats(model: FloatModel, windows: Array, state_bits: int) -> _For
     for name in MATRIX_NAMES:
         if name in model.tensors:
             frac[name] = frac_for(float(np.abs(model.tensors[name]).max()), 8)
-    if "c" in _cell(model).fracs:
-        wanted = frac_for(HEAD_ROOM["c"] * peaks["c"], 16)
-        frac["c"] = max(TANH_STEP_LOG2, min(wanted, MAX_FRAC))
+    for name in _cell(model).fracs:
+        if name in peaks:
+            wanted = frac_for(HEAD_ROOM[name] * peaks[name], 16)
+            frac[name] = max(TANH_STEP_LOG2, min(wanted, MAX_FRAC))
     frac["h"] = _state_frac(model, frac, peaks, state_bits)
     formats = _Formats(frac)
     for matrix, v in (("W", "x"), ("U", "h")):
@@ -160,10 +141,13 @@ def _state_frac(
 ) -> int:
     cell, limit = _cell(model), (1 << (state_bits - 1)) - 1
     if cell.state_bound(model.scalars, model.steps, model.dims.options) is None:
-        return max(0, min(frac_for(HEAD_ROOM["h"] * peaks["h"], state_bits), MAX_FRAC))
+        widest = frac.get("c", MAX_FRAC)  # h has no finer bits than what it is made of
+        return max(0, min(frac_for(HEAD_ROOM["h"] * peaks["h"], state_bits), widest))
     for candidate in range(state_bits - 1, -1, -1):
-        _, tables = cell.plan(20, {**frac, "h": candidate}, model.scalars, model.dims.options)
-        if state_reach(tables, model.steps) <= limit:
+        fracs = {**frac, "h": candidate}
+        own, tables = cell.plan(20, fracs, model.scalars, model.dims.options)
+        more, tensors = cell.coefficients(fracs, model.tensors, model.dims.options)
+        if cell.state_reach(tensors, tables, own | more, model.steps) <= limit:
             return candidate
     return 0  # beyond any proof: saturations are counted
 
@@ -173,9 +157,12 @@ def _integers(
 ) -> tuple[dict[str, NDArray[Any]], dict[str, int], dict[str, NDArray[Any]]]:
     """Tensors, shifts and tables under these formats (without the input stage)."""
     frac, cell = formats.frac, _cell(model)
-    acc_w, acc_u = formats.acc("W", "x"), formats.acc("U", "h")
-    least = frac["h"] if "out" in cell.shifts else TANH_STEP_LOG2
-    acc = max(acc_w, acc_u, least)
+    sides = {"w_align": formats.acc("W", "x")}
+    if cell.recurrent:
+        sides["u_align"] = formats.acc("U", "h")
+    acc = max(sides.values())
+    own, _ = cell.plan(acc, frac, model.scalars, model.dims.options)
+    acc += max(0, -min(own.values()))  # a shift to the right cannot be negative
     biases = [name for name in cell.biases]
     b_max = max(float(np.abs(model.tensors[name]).max()) for name in biases)
     b_frac = min(frac_for(b_max, 8), acc)
@@ -187,13 +174,13 @@ def _integers(
     tensors |= {n: to_int(model.tensors[n], b_frac, 8).astype(np.int8) for n in biases}
     tensors["b_F"] = to_int(model.tensors["b_F"], frac["F"] + frac["h"], 32).astype(np.int32)
     shifts = {
-        "w_align": acc - acc_w,
-        "u_align": acc - acc_u,
+        **{name: acc - side for name, side in sides.items()},
         "b_align": acc - b_frac,
         **formats.mid,
     }
     own, tables = cell.plan(acc, frac, model.scalars, model.dims.options)
-    return tensors, shifts | own, tables
+    more, coefficients = cell.coefficients(frac, model.tensors, model.dims.options)
+    return tensors | coefficients, shifts | own | more, tables
 
 
 def _lower_what_overflows(
@@ -210,7 +197,8 @@ def _lower_what_overflows(
     bounds = accumulator_bounds(_cell(model), model.dims, state_bits, tensors, safe)
     limit = 1 << 31
     if bounds["pre"] >= limit or over_shift:
-        matrix, v = ("W", "x") if shifts["w_align"] == 0 else ("U", "h")
+        w_first = shifts["w_align"] == 0 or "u_align" not in shifts
+        matrix, v = ("W", "x") if w_first else ("U", "h")
         if matrix in frac:
             spare = v == "h" and state_bits == 16 and frac["h"] > 10
             frac["h" if spare else matrix] -= 1
@@ -267,7 +255,8 @@ def float_bytes(model: FloatModel) -> int:
     tensors = {n: a for n, a in model.tensors.items() if n in spec}
     matrices = sum(matrix_bytes(a, 4) for n, a in tensors.items() if n in MATRIX_NAMES)
     rest = sum(4 * a.size for n, a in tensors.items() if n not in MATRIX_NAMES)
-    return matrices + rest + 4 * sum(1 for n in model.scalars if not n.endswith("_raw"))
+    scalars = [n for n in model.scalars if not n.endswith("_raw") and n not in tensors]
+    return matrices + rest + 4 * len(scalars)
 
 
 def integer_bytes(model: QModel) -> int:
@@ -277,3 +266,18 @@ def integer_bytes(model: QModel) -> int:
     matrices = sum(matrix_bytes(model.tensors[n], 1) for n in spec if n in MATRIX_NAMES)
     rest = sum(model.tensors[n].nbytes for n in spec if n not in MATRIX_NAMES)
     return matrices + rest + len(model.shifts)
+
+
+def paper_bytes(model: FloatModel | QModel) -> int:
+    """The FastGRNN paper's account, as its Table 11 can be reconstructed: per matrix a value and an
+    index for each nonzero where fewer than half are, else a value for each entry; one unit for each
+    bias, scalar and classifier weight. Units: a byte when quantised, else four."""
+    unit = 1 if isinstance(model, QModel) else 4
+    spec = CELLS[model.cell].tensor_spec(model.dims)
+    total = 0
+    for name in spec:
+        tensor = model.tensors[name]
+        nonzero = int(np.count_nonzero(tensor))
+        is_sparse = name in MATRIX_NAMES and nonzero < tensor.size / 2
+        total += 2 * nonzero if is_sparse else tensor.size
+    return unit * total

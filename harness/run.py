@@ -8,8 +8,8 @@ Every stage is cached by what goes into it; a killed run continues from its fold
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ TRACE_WINDOWS = 2
 class RunOptions:
     """What a run was asked to do; stored in run.json and read again by `resume`.
 
-    windows: how many test windows to stream, drawn over the whole test set; None = all.
+    windows    how many test windows to stream, drawn over the whole test set; None = all
+    overrides  hyper-parameters that replace the preset's, by name, for every model
     """
 
     board: str
@@ -50,6 +51,7 @@ class RunOptions:
     compand: bool = True
     port: str | None = None
     data_dir: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunOptions:
@@ -80,11 +82,14 @@ class RunResult:
 
 def start(options: RunOptions, out: Path, listen: Listener = ignore) -> RunResult:
     """Run in a new folder under `out`."""
+    return start_in(out / results.new_run_id(options.board, options.dataset), options, listen)
+
+
+def start_in(folder: Path, options: RunOptions, listen: Listener = ignore) -> RunResult:
+    """Run in this new folder; its name is the run's id."""
     dataset = _prepare(options)
-    run_id = results.new_run_id(options.board, options.dataset)
-    folder = out / run_id
     (folder / "logs").mkdir(parents=True)
-    _write_run(folder, {"run_id": run_id, "options": asdict(options), "started": _now()})
+    _write_run(folder, {"run_id": folder.name, "options": asdict(options), "started": _now()})
     return _continue(folder, options, dataset, listen)
 
 
@@ -104,8 +109,8 @@ def _prepare(options: RunOptions) -> Dataset:
     """Refuse unknown names and a missing board before anything is begun; load the data set."""
     board = options.resolve_board()
     for name in options.models:
-        presets.parse_model_name(name)
-    presets.check_preset(options.preset)
+        spec = presets.parse_model_name(name)
+        presets.hyper(options.preset, options.dataset, spec.cell, options.overrides)
     if not board.is_virtual and options.port is None:
         lab.find_board_port(board)
     data_dir = Path(options.data_dir) if options.data_dir else None
@@ -190,6 +195,7 @@ class _Chain:
             self.options.preset,
             self.options.seed,
             progress=events.training_progress(self.listen, name),
+            overrides=self.options.overrides,
         )
         self.listen(events.trained(name, trained.train_seconds, trained.cached))
         return trained

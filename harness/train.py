@@ -1,8 +1,8 @@
 """The training loop: Adam, half-cosine to zero, clipped gradients, one thread, the same bits.
 
-Nothing is drawn from a running generator: the order of windows and the noise of an epoch follow
-from (seed, stage, epoch). So a training that was killed goes on from its last checkpoint and ends
-with the very bits of one that was not.
+Nothing is drawn from a running generator: the order of windows, the noise and the dropped channels
+of an epoch follow from (seed, stage, epoch). So a training that was killed goes on from its last
+checkpoint and ends with the very bits of one that was not.
 """
 
 from __future__ import annotations
@@ -122,8 +122,7 @@ def _fit(
         for b in range(per_epoch):
             picked = order[b * h.batch : (b + 1) * h.batch]
             x_batch, y_batch = x_all[picked], y_all[picked]
-            if h.noise:
-                x_batch = x_batch + h.noise * torch.randn(x_batch.shape, generator=generator)
+            x_batch = _disturb(x_batch, h, generator)
             step, steps = epoch * per_epoch + b, stage.epochs * per_epoch
             lr = stage.lr * 0.5 * (1.0 + math.cos(math.pi * step / steps))
             loss, hits = _step(network, optimiser, x_batch, y_batch, lr, h.clip)
@@ -159,6 +158,9 @@ def _step(
     optimiser.zero_grad(set_to_none=True)
     logits = network(x)
     loss = torch.nn.functional.cross_entropy(logits, y)
+    penalty = network.cell.penalty()
+    if penalty is not None:
+        loss = loss + penalty
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimiser.step()
@@ -167,11 +169,21 @@ def _step(
 
 
 def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Generator]:
-    """The order of the windows in an epoch, and the generator of its noise."""
+    """The order of the windows in an epoch, and the generator of its noise and dropout."""
     rng = np.random.default_rng([seed, stage, epoch])
     order = torch.from_numpy(rng.permutation(n))
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
     return order, generator
+
+
+def _disturb(x: Tensor, h: Hyper, generator: torch.Generator) -> Tensor:
+    """Standardised windows [N, T, D] with Gaussian noise, then without the channels dropped."""
+    if h.noise:
+        x = x + h.noise * torch.randn(x.shape, generator=generator)
+    if h.channel_dropout:
+        drawn = torch.rand((len(x), 1, x.shape[2]), generator=generator)
+        x = x * (drawn >= h.channel_dropout)
+    return x
 
 
 def _optimiser(network: Network, lr: float, weight_decay: float) -> torch.optim.Optimizer:

@@ -28,10 +28,14 @@ def random_qmodel(
     rng = np.random.default_rng(seed)
     kind = CELLS[cell]
     chosen = {name: values[0] for name, values in kind.options.items()} | (options or {})
+    hidden += -hidden % kind.multiple
+    rank_u = rank_u if kind.recurrent else None
     dims = Dims(features, hidden, classes, rank_w, rank_u, chosen)
-    tensors = {}
+    tensors, floats = {}, {}
     for name, (dtype, shape) in kind.tensor_spec(dims).items():
-        if dtype == "int8":
+        if dtype == "int16":
+            floats[name] = rng.uniform(0.02, 0.98, shape)
+        elif dtype == "int8":
             values = np.clip(rng.normal(0, 40, shape), -127, 127).astype(np.int8)
             if len(shape) == 2 and name != "F":
                 values[rng.random(shape) >= density] = 0
@@ -48,13 +52,18 @@ def random_qmodel(
     h_frac = 13 if state_bits == 16 else 6
     acc_frac = 8 + h_frac  # as if the weights had frac 8
     fracs = {"x": 4, "h": h_frac, "c": 11}
-    scalars = {"zeta": 0.7, "nu": 0.02}
+    scalars = {"zeta": 0.7, "nu": 0.02, "alpha": 0.1}
     own, tables = kind.plan(acc_frac, fracs, scalars, chosen)
-    shifts = {"pre": 14, "w_align": acc_frac - 12, "u_align": 0, "b_align": acc_frac - 5, **own}
+    more, coefficients = kind.coefficients(fracs, floats, chosen)
+    tensors |= coefficients
+    shifts = {"pre": 14, "w_align": acc_frac - 12, "b_align": acc_frac - 5}
+    shifts |= {"u_align": 0} if kind.recurrent else {}
+    shifts |= own | more
     if rank_w is not None:
         shifts["w_mid"] = 3
     if rank_u is not None:
         shifts["u_mid"] = 7
+    if rank_u is not None or (rank_w is not None and not kind.recurrent):
         shifts["w_align"] = max(0, shifts["w_align"] - 1)
     if companded:
         tables["compander"] = compander_table()

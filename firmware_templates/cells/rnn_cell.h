@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rnn_cell.h -- one recurrent cell. A build compiles exactly one of rnn_cell_{fastgrnn,lstm,gru,
- * ornn}.c; its sizes, shifts and weights come from the generated model_data.h.
+ * rnn_cell.h -- one recurrent cell. A build compiles exactly one of the rnn_cell_*.c
+ * beside it; its sizes, shifts and weights come from the generated model_data.h.
  *
  * The arithmetic is docs/arithmetic.md, sections 2 to 4: integers only, equal bit for bit to
  * harness/reference/. The state is static: there is one network in an image. */

@@ -24,15 +24,16 @@ static void product_w(const int8_t *x, int32_t *acc)
 {
 #if RNN_W_RANK
     clear(inner_acc, RNN_W_RANK);
-    RNN_MATVEC(RNN_W2T_STORAGE, s8)(rnn_model_W2T, x, inner_acc, RNN_W_RANK, RNN_FEATURES);
+    RNN_MATVEC(RNN_W2T_STORAGE, s8)(rnn_model_W2T, x, inner_acc, RNN_W_RANK, RNN_INPUTS);
     for (uint16_t i = 0; i < RNN_W_RANK; i++)
         inner[i] = rnn_sat_s32_s16(rnn_rshift_s32(inner_acc[i], RNN_W_MID), &rnn_counters.mid);
     RNN_MATVEC(RNN_W1_STORAGE, s16)(rnn_model_W1, inner, acc, RNN_ROWS, RNN_W_RANK);
 #else
-    RNN_MATVEC(RNN_W_STORAGE, s8)(rnn_model_W, x, acc, RNN_ROWS, RNN_FEATURES);
+    RNN_MATVEC(RNN_W_STORAGE, s8)(rnn_model_W, x, acc, RNN_ROWS, RNN_INPUTS);
 #endif
 }
 
+#if RNN_RECURRENT
 static void product_u(const rnn_state_t *h, int32_t *acc)
 {
 #if RNN_U_RANK
@@ -46,6 +47,7 @@ static void product_u(const rnn_state_t *h, int32_t *acc)
     RNN_MATVEC(RNN_U_STORAGE, RNN_STATE_TYPE)(rnn_model_U, h, acc, RNN_ROWS, RNN_HIDDEN);
 #endif
 }
+#endif
 
 void rnn_product_first(const int8_t *x, const rnn_state_t *h, int32_t *acc)
 {
@@ -64,6 +66,7 @@ void rnn_product_first(const int8_t *x, const rnn_state_t *h, int32_t *acc)
 #endif
 }
 
+#if RNN_RECURRENT
 void rnn_product_second(const int8_t *x, const rnn_state_t *h, int32_t *acc)
 {
 #if RNN_W_FIRST
@@ -74,3 +77,4 @@ void rnn_product_second(const int8_t *x, const rnn_state_t *h, int32_t *acc)
     product_w(x, acc);
 #endif
 }
+#endif

@@ -14,6 +14,9 @@
  * rnn_aligned(acc[r]) supplies it. It is 0 where one of the alignments is 0, as in every model that
  * harness/quantize.py makes.
  *
+ * A cell without U (RNN_RECURRENT 0) has the first half only: acc = W x. W has RNN_INPUTS columns,
+ * which is RNN_FEATURES unless the cell gathers more than one sample into x.
+ *
  * Low rank (RNN_W_RANK, RNN_U_RANK not 0): the inner product goes through rshift by w_mid or u_mid
  * and a clamp to int16, counted in `mid`.
  * Overflow  proved per model; see docs/arithmetic.md. Memory: 6 bytes per unit of rank, static. */
@@ -22,6 +25,10 @@
 
 #include "rnn_cell.h"
 #include "rnn_scale_s32.h"
+
+#if !RNN_RECURRENT
+#define RNN_U_ALIGN 0
+#endif
 
 #if RNN_W_ALIGN >= RNN_U_ALIGN
 #define RNN_W_FIRST 1

@@ -15,7 +15,7 @@ from harness.paths import cache_dir
 
 @click.group("data")
 def data_command() -> None:
-    """Data sets: list them, fetch them.
+    """Data sets: list them, fetch them, import your own.
 
     \b
     Example:
@@ -75,3 +75,53 @@ def fetch_command(name: str, to: Path | None, url: str | None) -> None:
         )
         display(Event("fetch", name, 1, 1, str(path), finished=True))
     click.echo(path)
+
+
+@data_command.command("prepare")
+@click.argument("name")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path))
+def prepare_command(name: str, data_dir: Path | None) -> None:
+    """Read a data set once, so that its arrays or features are in the cache.
+
+    Any command that needs the data does this too; this one shows how far it is. What was begun and
+    killed goes on where it was.
+
+    \b
+    Example:
+      harness data prepare google12 --data-dir ~/data
+    """
+    with Display() as display:
+        data = datasets.load(
+            name,
+            data_dir,
+            progress=lambda done, total: display(Event("prepare", name, done, total or 0)),
+        )
+        display(Event("prepare", name, 1, 1, finished=True))
+    click.echo(_summary(data))
+
+
+@data_command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="Name of the data set from now on.")
+@click.option("--labels", metavar="COLUMN", help="CSV: column of the classes (default: label).")
+@click.option(
+    "--subjects", metavar="COLUMN", help="CSV: column of the person's number (default: subject)."
+)
+def import_command(file: Path, name: str, labels: str | None, subjects: str | None) -> None:
+    """Check a FILE of windows (.npz or .csv) and keep a copy in the cache.
+
+    The two formats are described in docs/datasets.md. From then on `--dataset NAME` finds it.
+
+    \b
+    Example:
+      harness data import knocks.csv --name knocks --labels kind --subjects person
+    """
+    click.echo(_summary(datasets.import_file(file, name, labels=labels, subjects=subjects)))
+
+
+def _summary(data: datasets.Dataset) -> str:
+    parts = ", ".join(f"{len(data.part(s)):,} {s}" for s in ("train", "validation", "test"))
+    return (
+        f"{data.name}: {parts} windows of {data.steps} x {data.features}, {data.classes} classes "
+        f"({', '.join(data.class_names[:12])}{', ...' if data.classes > 12 else ''})"
+    )

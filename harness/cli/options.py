@@ -37,6 +37,10 @@ def data_options(function: Decorated) -> Decorated:
             "--data-dir", type=click.Path(file_okay=False, path_type=Path),
             help="Folder of data sets (default: $HARNESS_DATA_DIR, then the cache).",
         ),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="NAME=VALUE",
+            help="Replace a hyper-parameter of the preset; may be given again.",
+        ),
         click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
         click.option(
             "--preset", default="quick", show_default=True,
@@ -48,6 +52,21 @@ def data_options(function: Decorated) -> Decorated:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`--set hidden=16` and so on: name=value, the value read as YAML (so null is None)."""
+    import yaml
+
+    from harness.errors import UsageError
+
+    overrides = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint="e.g. --set hidden=16")
+        overrides[name.strip()] = yaml.safe_load(value)
+    return overrides
 
 
 class WindowCount(click.ParamType[int | None]):

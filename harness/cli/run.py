@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness import run
-from harness.cli.options import WindowCount, data_options, names
+from harness.cli.options import WindowCount, data_options, names, parse_overrides
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table, frame_records, percent
 from harness.errors import UsageError
@@ -49,6 +49,7 @@ def run_command(
     seed: int,
     data_dir: Path | None,
     compand: bool,
+    overrides: tuple[str, ...],
     windows: int | None,
     out: Path,
     resume: Path | None,
@@ -78,6 +79,7 @@ def run_command(
                 windows=windows,
                 seed=seed,
                 compand=compand,
+                overrides=parse_overrides(overrides),
                 port=port,
                 data_dir=str(data_dir.resolve()) if data_dir else None,
             )

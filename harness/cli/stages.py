@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from harness.cli.options import WindowCount, board_options, data_options, names, resolve
+from harness.cli.options import (
+    WindowCount,
+    board_options,
+    data_options,
+    names,
+    parse_overrides,
+    resolve,
+)
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table, percent
 from harness.events import Event
@@ -20,7 +27,13 @@ MODEL_FILE = click.argument(
 
 
 def _trained(
-    models: str, dataset: str, preset: str, seed: int, data_dir: Path | None, compand: bool
+    models: str,
+    dataset: str,
+    preset: str,
+    seed: int,
+    data_dir: Path | None,
+    compand: bool,
+    overrides: tuple[str, ...],
 ) -> list[Any]:
     """Trained models with a progress display."""
     from harness import datasets, events, pipeline, presets
@@ -28,12 +41,15 @@ def _trained(
     for name in names(models):
         presets.parse_model_name(name)
     presets.check_preset(preset)
+    replaced = parse_overrides(overrides)
     data = datasets.load(dataset, data_dir, compand=compand)
     found = []
     with Display() as display:
         for name in names(models):
             progress = events.training_progress(display, name)
-            trained = pipeline.train_model(name, data, preset, seed, progress=progress)
+            trained = pipeline.train_model(
+                name, data, preset, seed, progress=progress, overrides=replaced
+            )
             display(events.trained(name, trained.train_seconds, trained.cached))
             found.append(trained)
     return found
@@ -54,6 +70,7 @@ def train_command(
     seed: int,
     data_dir: Path | None,
     compand: bool,
+    overrides: tuple[str, ...],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -64,7 +81,7 @@ def train_command(
       harness train fastgrnn,lstm --dataset digits --preset smoke --out models
     """
     rows = []
-    for trained in _trained(models, dataset, preset, seed, data_dir, compand):
+    for trained in _trained(models, dataset, preset, seed, data_dir, compand, overrides):
         name = trained.spec.name
         path = trained.folder / "model.npz" if trained.qmodel else None
         if path and out:
@@ -101,6 +118,7 @@ def compress_command(
     seed: int,
     data_dir: Path | None,
     compand: bool,
+    overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Accuracy and bytes after each stage: low rank (L), sparse (S), quantised (Q).
@@ -109,7 +127,7 @@ def compress_command(
     Example:
       harness compress fastgrnn,gru --dataset digits --preset smoke
     """
-    trained = _trained(models, dataset, preset, seed, data_dir, compand)
+    trained = _trained(models, dataset, preset, seed, data_dir, compand, overrides)
     rows = [{"model": t.spec.name, **asdict(stage)} for t in trained for stage in t.stages]
     if as_json:
         echo_json(rows)

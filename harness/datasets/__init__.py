@@ -1,6 +1,7 @@
 """Data sets as windows: float32 [N, T, D] in physical units, split by subject. No torch here.
 
-`load` reads, `features` standardises for training, `raw` gives the int16 counts of a sensor.
+`load` reads, `features` standardises for training, `raw` gives the int16 counts of a sensor. Text
+corpora are not windows: `load_text` reads them.
 The formats are described in docs/datasets.md.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from harness.datasets.base import (
     SPLITS,
     Dataset,
+    Progress,
     Standardisation,
     Windows,
     features,
@@ -16,15 +18,18 @@ from harness.datasets.base import (
     standardisation,
 )
 from harness.datasets.fetch import fetch
-from harness.datasets.loader import available, data_dirs, import_file, load
+from harness.datasets.loader import available, data_dirs, import_file, load, load_text
 from harness.datasets.registry import SOURCES, Source
+from harness.datasets.text import TextDataset
 
 __all__ = [
     "SOURCES",
     "SPLITS",
     "Dataset",
+    "Progress",
     "Source",
     "Standardisation",
+    "TextDataset",
     "Windows",
     "available",
     "data_dirs",
@@ -32,6 +37,7 @@ __all__ = [
     "fetch",
     "import_file",
     "load",
+    "load_text",
     "raw",
     "standardisation",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,13 @@ SPLITS = ("train", "validation", "test", "fit")
 MIN_STD = 1e-6
 MAX_DEVIATION_STD = 7.9  # int8 with 4 bits after the point holds +-8
 DEVIATION_PERCENTILE = 99.99
+
+Progress = Callable[[int, int | None], None]
+"""(units done, units in all or None), of a download or of reading an archive."""
+
+
+def ignore_progress(done: int, total: int | None) -> None:
+    """The progress callback that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,11 @@ def standardisation(dataset: Dataset) -> Standardisation:
     """Constants of the training split, one pair per channel over all windows and steps."""
     bent = compand(dataset.train.x, dataset.raw_step, dataset.companded)
     flat = bent.reshape(-1, bent.shape[-1]).astype(np.float64)
-    mean = flat.mean(axis=0)
-    reach = np.percentile(np.abs(flat - mean), DEVIATION_PERCENTILE, axis=0)
-    std = np.maximum(flat.std(axis=0), reach / MAX_DEVIATION_STD)
+    mean, std = flat.mean(axis=0), flat.std(axis=0)
+    flat -= mean
+    np.abs(flat, out=flat)
+    reach = np.percentile(flat, DEVIATION_PERCENTILE, axis=0, overwrite_input=True)
+    std = np.maximum(std, reach / MAX_DEVIATION_STD)
     return Standardisation(mean, np.where(std < MIN_STD, 1.0, std))
 
 
@@ -172,6 +182,21 @@ def stratified_split(
     for label in np.unique(y):
         members = order[y[order] == label]
         held.append(members[: round(share * len(members))])
+    out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(y)), out), out
+
+
+def stratified_count(
+    y: NDArray[np.int64], count: int, name: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Like `stratified_split`, but exactly `count` are held out: each class gives its share rounded
+    down, and the classes with the largest remainders one more."""
+    labels, sizes = np.unique(y, return_counts=True)
+    exact = sizes * (count / len(y))
+    quota = np.floor(exact).astype(np.int64)
+    quota[np.argsort(quota - exact, kind="stable")[: count - int(quota.sum())]] += 1
+    order = stable_order(name, len(y))
+    held = [order[y[order] == c][:n] for c, n in zip(labels, quota, strict=True)]
     out = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(y)), out), out
 

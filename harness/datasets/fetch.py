@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from harness.datasets.base import Progress, ignore_progress
 from harness.datasets.npz import file_sha256
 from harness.datasets.registry import SOURCES, Source
 from harness.errors import DataError, near_miss
@@ -20,65 +21,92 @@ CHUNK_BYTES = 1 << 16
 MAX_BYTES = 2 << 30
 TIMEOUT_S = 30.0
 
-Progress = Callable[[int, int | None], None]  # bytes here, bytes in all or None
 
+@dataclass(frozen=True)
+class _Target:
+    """One file to fetch: where from, where to, and the checksum it must have, if one is known."""
 
-def _ignore(done: int, total: int | None) -> None:
-    pass
+    url: str
+    path: Path
+    algorithm: str = "sha256"
+    checksum: str | None = None
 
 
 def fetch(name: str, dest: Path, url: str | None = None, progress: Progress | None = None) -> Path:
-    """Download data set `name` into folder `dest`; returns the file. A file already there is kept.
+    """Download data set `name` into folder `dest`; returns the file, or the folder of its files.
 
-    An interrupted download leaves `<file>.part` and goes on from there next time (HTTP Range). The
-    file gets its name only when complete and, where a checksum is known, right.
+    A file already there is kept. An interrupted download leaves `<file>.part` and goes on from
+    there next time (HTTP Range). The file gets its name only when complete and, where a checksum is
+    known, right. `url` is another address of the file, or of the folder of a set of several files.
     """
     if name not in SOURCES:
         raise near_miss("data set", name, SOURCES)
     source = SOURCES[name]
-    if url is not None:
-        source = replace(source, url=url)
-    if source.url is None:
-        raise DataError(f"{name}: {source.note or 'cannot be fetched'}")
-    path = dest / source.filename
+    for target in _targets(source, dest, url):
+        _fetch_one(name, target, progress or ignore_progress)
+    return dest / source.filename
+
+
+def _targets(source: Source, dest: Path, url: str | None) -> list[_Target]:
+    """The files of a source; DataError when it cannot be fetched."""
+    if source.files:
+        return [
+            _Target(
+                f"{url.rstrip('/')}/{Path(file.filename).name}" if url else file.url,
+                dest / file.filename,
+                "md5",
+                file.md5,
+            )
+            for file in source.files
+        ]
+    address = url or source.url
+    if address is None:
+        raise DataError(f"{source.name}: {source.note or 'cannot be fetched'}")
+    return [_Target(address, dest / source.filename, checksum=source.sha256)]
+
+
+def _fetch_one(name: str, target: _Target, progress: Progress) -> None:
+    """One file, unless it is there already."""
+    path = target.path
     if path.is_file():
-        _check(path, source)
-        return path
-    dest.mkdir(parents=True, exist_ok=True)
+        _check(path, target)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        _download(source.url, part, progress or _ignore)
+        _download(target.url, part, progress)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         kept = f"; {part.stat().st_size:,} bytes are kept in {part}" if part.is_file() else ""
         raise DataError(
-            f"{name}: download from {source.url} failed: {reason}{kept}",
-            hint=f"try again to resume, or download {source.url} by hand and put it at {path}",
+            f"{name}: download from {target.url} failed: {reason}{kept}",
+            hint=f"try again to resume, or download {target.url} by hand and put it at {path}",
         ) from error
-    _check(part, source)
+    _check(part, target)
     part.replace(path)
-    if source.sha256 is None:
+    if target.checksum is None:
         path.with_name(path.name + ".sha256").write_text(f"{file_sha256(path)}  {path.name}\n")
-    return path
 
 
-def _check(path: Path, source: Source) -> None:
+def _check(path: Path, target: _Target) -> None:
     """Compare the checksum with the source's where that is known, else only test the archive."""
-    if source.sha256 is None:
-        _check_archive(path, source)
+    if target.checksum is None:
+        _check_archive(path, target)
         return
-    found = file_sha256(path)
-    if found != source.sha256:
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, target.algorithm).hexdigest()
+    if found != target.checksum:
         size = path.stat().st_size
         if path.suffix == ".part":
             path.unlink()
         raise DataError(
-            f"{path.name}: sha256 is {found} ({size:,} bytes), expected {source.sha256}",
-            hint=f"download {source.url} again; the source or the transfer is damaged",
+            f"{path.name}: {target.algorithm} is {found} ({size:,} bytes), expected "
+            f"{target.checksum}",
+            hint=f"download {target.url} again; the source or the transfer is damaged",
         )
 
 
-def _check_archive(path: Path, source: Source) -> None:
+def _check_archive(path: Path, target: _Target) -> None:
     """Every member's CRC. A damaged partial file is removed, so that the next try starts afresh."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -91,7 +119,7 @@ def _check_archive(path: Path, source: Source) -> None:
             path.unlink()
         raise DataError(
             f"{path.name}: not a whole zip archive: {problem}",
-            hint=f"remove {path.name} and download {source.url} again",
+            hint=f"remove {path.name} and download {target.url} again",
         )
 
 

@@ -10,16 +10,16 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.base import Dataset, Windows, subject_split
-from harness.datasets.npz import Plain, file_sha256, read_plain
+from harness.datasets.kept import kept_plain
+from harness.datasets.npz import Plain, read_plain
 from harness.datasets.registry import HAR_LICENCE
 from harness.errors import DataError
-from harness.files import write_atomic
-from harness.paths import cache_dir
 from harness.reference.preprocess import COUNTS_PER_S
 
 STEPS = 128
@@ -49,7 +49,7 @@ ARCHIVE_HINT = (
 
 def har_dataset(name: str, path: Path, *, compand: bool) -> Dataset:
     """`har6` or `har2` from the original archive (.zip) or an import file (.npz)."""
-    plain = _cached_archive(path) if path.suffix == ".zip" else read_plain(path)
+    plain = kept_plain("har6", path, _arrays) if path.suffix == ".zip" else read_plain(path)
     if plain.x_train.shape[1:] != (STEPS, len(CHANNELS)):
         raise DataError(
             f"{path}: windows are {plain.x_train.shape[1:]} (T, D), UCI HAR has "
@@ -119,17 +119,11 @@ def _split(name: str, plain: Plain, path: Path, compand: bool) -> Dataset:
 # -- the original archive ------------------------------------------------------------------------
 
 
-def _cached_archive(path: Path) -> Plain:
-    """Parse the archive once; keep the arrays in the cache under the archive's sha256."""
-    sha256 = file_sha256(path)
-    kept = cache_dir("data") / f"har6-{sha256[:32]}.npz"
-    if kept.is_file():
-        try:
-            return replace(read_plain(kept), sha256=sha256)
-        except DataError:
-            kept.unlink(missing_ok=True)  # damaged: parse again
-    plain = replace(read_archive(path), sha256=sha256)
-    arrays = {
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The archive's content as the arrays of the import format."""
+    plain = read_archive(path)
+    assert plain.subject_train is not None and plain.subject_test is not None
+    return {
         "X_train": plain.x_train,
         "y_train": plain.y_train,
         "subject_train": plain.subject_train,
@@ -139,10 +133,6 @@ def _cached_archive(path: Path) -> Plain:
         "channels": np.array(CHANNELS),
         "classes": np.array(CLASSES),
     }
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-    write_atomic(kept, buffer.getvalue())
-    return plain
 
 
 def read_archive(path: Path) -> Plain:

@@ -185,7 +185,7 @@ def _sources(model: QModel, hal: str, chosen: Mapping[str, str]) -> list[str]:
         kernels.add("rnn_compand_s16")
     return [
         *(f"kernels/{name}.c" for name in kernels),
-        f"cells/rnn_cell_{model.cell}.c",
+        f"cells/rnn_cell_{model.cell_class.source or model.cell}.c",
         "cells/rnn_products.c",
         "core/rnn_model.c",
         *(f"wire/{name}.c" for name in ("cobs", "crc32", "frame")),
@@ -214,7 +214,9 @@ def _macros(
         "FEATURES": dims.features,
         "HIDDEN": dims.hidden,
         "CLASSES": dims.classes,
-        "ROWS": model.cell_class.gates * dims.hidden,
+        "ROWS": model.cell_class.rows(dims),
+        "INPUTS": model.cell_class.inputs(dims),
+        "RECURRENT": int(model.cell_class.recurrent),
         "STEPS": model.steps,
         "W_RANK": dims.rank_w or 0,
         "U_RANK": dims.rank_u or 0,
@@ -230,7 +232,9 @@ def _macros(
     macros = {f"RNN_{name}": str(value) for name, value in (sizes | shifts).items()}
     macros["RNN_STATE_TYPE"] = f"s{model.state_bits}"
     macros |= {f"RNN_{name}_STORAGE": form for name, form in chosen.items()}
-    macros |= {f"RNN_OPTION_{k}_{v}".upper(): "1" for k, v in dims.options.items()}
+    cell = model.cell_class
+    choices = {k: v for k, v in cell.choices(dims.options).items() if k not in cell.training}
+    macros |= {f"RNN_OPTION_{k}_{v}".upper(): "1" for k, v in choices.items()}
     return macros | {"RNN_CLOCK_HZ": f"{clock_hz}UL", "RNN_BAUD": f"{baud}UL"}
 
 

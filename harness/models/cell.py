@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.presets import Hyper
 
 State = dict[str, Tensor]
+MATRICES = ("W", "W1", "W2T", "U", "U1", "U2T")
 
 
 class Cell(nn.Module, ABC):
@@ -41,6 +42,36 @@ class Cell(nn.Module, ABC):
     def step(self, x: Tensor, state: State) -> State:
         """One time step in plain operations: x [N, D], the state before -> the state after."""
 
+    def add_matrix(
+        self, name: str, rows: int, cols: int, rank: int | None, gain: float = 1.0
+    ) -> None:
+        """A fresh parameter `name` [rows, cols], or its factors `name`1 [rows, r] and `name`2T
+        [r, cols], whose product's entries have the variance of the full matrix's."""
+        if rank is None:
+            self.register_parameter(name, nn.Parameter(fresh(rows, cols, gain)))
+            return
+        self.register_parameter(f"{name}1", nn.Parameter(fresh(rows, rank, 3**0.5)))
+        self.register_parameter(f"{name}2T", nn.Parameter(fresh(rank, cols, gain)))
+
+    def matrix(self, name: str) -> Tensor:
+        """The matrix [rows, cols] that `add_matrix` made, its factors multiplied out."""
+        if hasattr(self, name):
+            return self.get_parameter(name)
+        return self.get_parameter(f"{name}1") @ self.get_parameter(f"{name}2T")
+
+    def states(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """The hidden state after every step, and the whole state after the last.
+
+        x [N, T, D] -> h [N, T, H]; `state` is the one before the first step, by default `start`. A
+        plain loop; a cell may bring a faster form. Gradients flow through both results.
+        """
+        state = self.start(len(x)) if state is None else state
+        hidden: list[Tensor] = []
+        for x_t in x.unbind(1):
+            state = self.step(x_t, state)
+            hidden.append(state["h"])
+        return torch.stack(hidden, 1), state
+
     def start(self, n: int) -> State:
         """The state before the first step, for n windows."""
         like = next(self.parameters())
@@ -56,7 +87,7 @@ class Cell(nn.Module, ABC):
 
     def matrices(self) -> dict[str, nn.Parameter]:
         """Parameters that may be made sparse, under their exported names."""
-        return {}
+        return {name: p for name, p in self.named_parameters() if name in MATRICES}
 
     def undecayed(self) -> list[nn.Parameter]:
         """Parameters that weight decay must leave alone."""
@@ -65,15 +96,24 @@ class Cell(nn.Module, ABC):
     def project(self) -> None:
         """Bring parameters back into their allowed range; called after every optimiser step."""
 
+    def penalty(self) -> Tensor | None:
+        """A term [] that training adds to the loss, or None."""
+        return None
+
     def round_weights(self) -> None:
         """From now on train with weights rounded as the integer form will have them.
 
         Called before the `rounded` stage; only cells whose preset has epochs for it need it.
         """
 
-    @abstractmethod
     def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:
-        """Set parameters so that `export` returns these tensors again."""
+        """Set parameters so that `export` returns these tensors again: here those of their name."""
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if name in tensors:
+                    parameter.copy_(tensors[name])
+                elif name in scalars:
+                    parameter.fill_(scalars[name])
 
 
 def plain_forward(cell: Cell, x: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 Integer twin: harness/reference/gru.py.
 
-The gradient over the sequence is written out, as in harness/models/fastgrnn.py. With
+The gradient over the sequence is written out, as in harness/models/plain.py. With
 d_t = dL/dh_t, m = U_n h + b_hn and h_t = n + z (h_{t-1} - n):
 
     dL/da_n = d (1 - z)(1 - n^2),  dL/dm = r dL/da_n,  dL/da_r = m r (1 - r) dL/da_n
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.cell import Cell, State
+from harness.presets import Hyper
 
 
 class _Sequence(torch.autograd.Function):
@@ -72,46 +73,60 @@ class _Sequence(torch.autograd.Function):
 
 
 class GRU(Cell):
-    """h' = (1 - z) n + z h with n = tanh(W_n x + b_n + r (U_n h + b_hn)). W [3H, D], U [3H, H].
+    """h' = (1 - z) n + z h with n = tanh(W_n x + b_n + r (U_n h + b_hn)). W [3H, D], U [3H, H], or
+    their low-rank factors.
 
     b [3H] sums both of PyTorch's biases for r and z and holds the input-side one for n; b_hn [H].
+    Trained are b_ih and b_hh [3H], and all starts out as in torch.nn.GRU: uniform, +-1 / sqrt(H).
     """
 
     name = "gru"
+    low_rank = True
 
-    def __init__(self, features: int, hidden: int) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        rank_w: int | None = None,
+        rank_u: int | None = None,
+    ) -> None:
         super().__init__(features, hidden)
-        self.rnn = nn.GRU(features, hidden, batch_first=True)
+        self.add_matrix("W", 3 * hidden, features, rank_w, (features / hidden) ** 0.5)
+        self.add_matrix("U", 3 * hidden, hidden, rank_u)
+        self.b_ih = nn.Parameter((2.0 * torch.rand(3 * hidden) - 1.0) / hidden**0.5)
+        self.b_hh = nn.Parameter((2.0 * torch.rand(3 * hidden) - 1.0) / hidden**0.5)
 
-    def _part(self, name: str) -> nn.Parameter:
-        return self.rnn.get_parameter(f"{name}_l0")
+    @classmethod
+    def build(cls, features: int, steps: int, h: Hyper) -> GRU:
+        return cls(features, h.hidden, h.rank_w, h.rank_u)
+
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W and U multiplied out, b, b_hn."""
+        gates = 2 * self.hidden
+        b = torch.cat([self.b_ih[:gates] + self.b_hh[:gates], self.b_ih[gates:]])
+        return self.matrix("W"), self.matrix("U"), b, self.b_hh[gates:]
 
     def forward(self, x: Tensor) -> Tensor:
-        e = self.export()
-        a_x = x.transpose(0, 1) @ e["W"].t() + e["b"]
-        result: Tensor = _Sequence.apply(a_x, e["U"], e["b_hn"])  # type: ignore[no-untyped-call]
+        w, u, b, b_hn = self._weights()
+        a_x = x.transpose(0, 1) @ w.t() + b
+        result: Tensor = _Sequence.apply(a_x, u, b_hn)  # type: ignore[no-untyped-call]
         return result
 
     def step(self, x: Tensor, state: State) -> State:
-        e, h = self.export(), state["h"]
-        w_r, w_z, w_n = (x @ e["W"].t() + e["b"]).chunk(3, dim=1)
-        u_r, u_z, u_n = (h @ e["U"].t()).chunk(3, dim=1)
+        (w, u, b, b_hn), h = self._weights(), state["h"]
+        w_r, w_z, w_n = (x @ w.t() + b).chunk(3, dim=1)
+        u_r, u_z, u_n = (h @ u.t()).chunk(3, dim=1)
         r, z = torch.sigmoid(w_r + u_r), torch.sigmoid(w_z + u_z)
-        n = torch.tanh(w_n + r * (u_n + e["b_hn"]))
+        n = torch.tanh(w_n + r * (u_n + b_hn))
         return {"h": (1.0 - z) * n + z * h}
 
-    def matrices(self) -> dict[str, nn.Parameter]:
-        return {"W": self._part("weight_ih"), "U": self._part("weight_hh")}
-
     def export(self) -> dict[str, Tensor]:
-        b_ih, b_hh, gates = self._part("bias_ih"), self._part("bias_hh"), 2 * self.hidden
-        b = torch.cat([b_ih[:gates] + b_hh[:gates], b_ih[gates:]])
-        return {**self.matrices(), "b": b, "b_hn": b_hh[gates:]}
+        _, _, b, b_hn = self._weights()
+        return {**self.matrices(), "b": b, "b_hn": b_hn}
 
     def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:
+        super().load_export(tensors, scalars)
         with torch.no_grad():
-            self._part("weight_ih").copy_(tensors["W"])
-            self._part("weight_hh").copy_(tensors["U"])
-            self._part("bias_ih").copy_(tensors["b"])
-            self._part("bias_hh").zero_()
-            self._part("bias_hh")[2 * self.hidden :] = tensors["b_hn"]
+            self.b_ih.copy_(tensors["b"])
+            self.b_hh.zero_()
+            self.b_hh[2 * self.hidden :] = tensors["b_hn"]

@@ -11,47 +11,60 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.cell import Cell, State
+from harness.presets import Hyper
 
 
 class LSTM(Cell):
-    """c' = f c + i g, h' = o tanh(c'). W [4H, D], U [4H, H], b [4H] (the sum of PyTorch's two)."""
+    """c' = f c + i g, h' = o tanh(c'). W [4H, D], U [4H, H], or their low-rank factors; b [4H].
+
+    b is the sum of b_ih and b_hh [4H], as PyTorch has them; all starts out as in torch.nn.LSTM
+    (uniform, +-1 / sqrt(H)), but for the forget gate.
+    """
 
     name = "lstm"
+    low_rank = True
 
-    def __init__(self, features: int, hidden: int) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        rank_w: int | None = None,
+        rank_u: int | None = None,
+    ) -> None:
         super().__init__(features, hidden)
-        self.rnn = nn.LSTM(features, hidden, batch_first=True)
+        self.add_matrix("W", 4 * hidden, features, rank_w, (features / hidden) ** 0.5)
+        self.add_matrix("U", 4 * hidden, hidden, rank_u)
+        self.b_ih = nn.Parameter((2.0 * torch.rand(4 * hidden) - 1.0) / hidden**0.5)
+        self.b_hh = nn.Parameter((2.0 * torch.rand(4 * hidden) - 1.0) / hidden**0.5)
         with torch.no_grad():  # start out remembering; Jozefowicz et al., ICML 2015
-            self._part("bias_ih")[hidden : 2 * hidden] += 1.0
+            self.b_ih[hidden : 2 * hidden] += 1.0
 
-    def _part(self, name: str) -> nn.Parameter:
-        return self.rnn.get_parameter(f"{name}_l0")
+    @classmethod
+    def build(cls, features: int, steps: int, h: Hyper) -> LSTM:
+        return cls(features, h.hidden, h.rank_w, h.rank_u)
 
     def forward(self, x: Tensor) -> Tensor:
-        _, (h, _) = self.rnn(x)
-        last: Tensor = h[0]
-        return last
+        weights = [self.matrix("W"), self.matrix("U"), self.b_ih, self.b_hh]
+        start = [value.unsqueeze(0) for value in self.start(len(x)).values()]
+        # what nn.LSTM calls: 1 layer with biases, no dropout, one direction, batch first
+        _, h, _ = torch.lstm(x, start, weights, True, 1, 0.0, self.training, False, True)
+        return h[0]
 
     def start(self, n: int) -> State:
         zero = super().start(n)["h"]
         return {"h": zero, "c": zero}
 
     def step(self, x: Tensor, state: State) -> State:
-        e = self.export()
-        a = x @ e["W"].t() + state["h"] @ e["U"].t() + e["b"]
+        a = x @ self.matrix("W").t() + state["h"] @ self.matrix("U").t() + self.b_ih + self.b_hh
         a_i, a_f, a_g, a_o = a.chunk(4, dim=1)
         c = torch.sigmoid(a_f) * state["c"] + torch.sigmoid(a_i) * torch.tanh(a_g)
         return {"h": torch.sigmoid(a_o) * torch.tanh(c), "c": c}
 
-    def matrices(self) -> dict[str, nn.Parameter]:
-        return {"W": self._part("weight_ih"), "U": self._part("weight_hh")}
-
     def export(self) -> dict[str, Tensor]:
-        return {**self.matrices(), "b": self._part("bias_ih") + self._part("bias_hh")}
+        return {**self.matrices(), "b": self.b_ih + self.b_hh}
 
     def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:
+        super().load_export(tensors, scalars)
         with torch.no_grad():
-            self._part("weight_ih").copy_(tensors["W"])
-            self._part("weight_hh").copy_(tensors["U"])
-            self._part("bias_ih").copy_(tensors["b"])
-            self._part("bias_hh").zero_()
+            self.b_ih.copy_(tensors["b"])
+            self.b_hh.zero_()

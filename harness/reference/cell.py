@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.reference.floats import Array, Floats, FloatState
-from harness.reference.ops import IntArray, Saturations, matvec, rshift, saturate
+from harness.reference.ops import (
+    GATE_BITS,
+    IntArray,
+    Saturations,
+    matvec,
+    rshift,
+    saturate,
+)
 
 State = dict[str, IntArray]
 TensorSpec = dict[str, tuple[str, tuple[int, ...]]]  # name -> (dtype, shape)
@@ -39,12 +46,18 @@ class ReferenceCell(ABC):
     Class data
         name      the cell's name, as in `QModel.cell`
         gates     row blocks in W and U, so both have gates * H rows
+        recurrent whether there is a matrix U
+        multiple  H must be a multiple of this (complex units: 2)
         biases    int8 bias tensors and the number of row blocks each has
         tables    256-entry tables and their dtype
         shifts    names of the cell's own shifts, beside those of the matrix products
         states    state arrays; the first is the hidden state that the classifier reads
-        fracs     formats the quantiser must choose beside x, h and the weights
+        fracs     formats the quantiser must choose beside x, h and the weights, each from the peak
+                  of its name where `float_step` records one
         options   variants of the cell: name -> allowed values, the first being the default
+        training  names of the options that the integer form does not depend on
+        fixed     options of a shared form that this cell has settled: name -> value
+        source    the form whose C file, rnn_cell_<source>.c, serves this cell; "" = its own
     """
 
     name: ClassVar[str]
@@ -55,6 +68,11 @@ class ReferenceCell(ABC):
     states: ClassVar[tuple[str, ...]] = ("h",)
     fracs: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    training: ClassVar[tuple[str, ...]] = ()
+    fixed: ClassVar[Mapping[str, str]] = {}
+    source: ClassVar[str] = ""
+    recurrent: ClassVar[bool] = True
+    multiple: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -71,12 +89,39 @@ class ReferenceCell(ABC):
         self.shift = shifts
 
     @classmethod
+    def rows(cls, dims: Dims) -> int:
+        """Rows of W and U."""
+        return cls.gates * dims.hidden
+
+    @classmethod
+    def inputs(cls, dims: Dims) -> int:
+        """Columns of W: the features, or more where the cell looks at more than one sample."""
+        return dims.features
+
+    @classmethod
+    def bias_sizes(cls, dims: Dims) -> Mapping[str, int]:
+        """Values in each int8 bias."""
+        return {name: blocks * dims.hidden for name, blocks in cls.biases.items()}
+
+    @classmethod
+    def state_sizes(cls, dims: Dims) -> Mapping[str, int]:
+        """Values per window in each state array."""
+        return {name: dims.hidden for name in cls.states}
+
+    @classmethod
+    def choices(cls, options: Mapping[str, str]) -> dict[str, str]:
+        """The value of every option: the default, the one given, or the one that is fixed."""
+        defaults = {name: values[0] for name, values in cls.options.items()}
+        return {**defaults, **options, **cls.fixed}
+
+    @classmethod
     def tensor_spec(cls, dims: Dims) -> TensorSpec:
         """Names, dtypes and shapes of a model's tensors, classifier included."""
-        rows = cls.gates * dims.hidden
-        spec = _matrix_spec("W", rows, dims.features, dims.rank_w)
-        spec |= _matrix_spec("U", rows, dims.hidden, dims.rank_u)
-        spec |= {name: ("int8", (blocks * dims.hidden,)) for name, blocks in cls.biases.items()}
+        rows = cls.rows(dims)
+        spec = _matrix_spec("W", rows, cls.inputs(dims), dims.rank_w)
+        if cls.recurrent:
+            spec |= _matrix_spec("U", rows, dims.hidden, dims.rank_u)
+        spec |= {name: ("int8", (size,)) for name, size in cls.bias_sizes(dims).items()}
         spec["F"] = ("int8", (dims.classes, dims.hidden))
         spec["b_F"] = ("int32", (dims.classes,))
         return spec
@@ -84,7 +129,8 @@ class ReferenceCell(ABC):
     @classmethod
     def shift_names(cls, dims: Dims) -> tuple[str, ...]:
         """Every shift a model of this cell must give."""
-        names = ["pre", "w_align", "u_align", "b_align"]
+        names = ["pre", "w_align", "b_align"]
+        names += ["u_align"] if cls.recurrent else []
         names += ["w_mid"] if dims.rank_w is not None else []
         names += ["u_mid"] if dims.rank_u is not None else []
         return (*names, *cls.shifts)
@@ -107,11 +153,58 @@ class ReferenceCell(ABC):
         x, h and `cls.fracs`, and the float model's scalars (FastGRNN: zeta, nu)."""
 
     @classmethod
+    def coefficients(
+        cls,
+        fracs: Mapping[str, int],
+        tensors: Mapping[str, NDArray[Any]],
+        options: Mapping[str, str],
+    ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
+        """The cell's own int16 tensors (those `tensor_spec` adds) from the float ones, and the
+        shifts that belong to their scale, which come first."""
+        return {}, {}
+
+    @classmethod
     def state_bound(
         cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
     ) -> float | None:
         """A proved bound of |h| after `steps` steps, or None: the quantiser calibrates instead."""
         return None
+
+    @classmethod
+    def state_reach(
+        cls,
+        tensors: Mapping[str, NDArray[Any]],
+        tables: Mapping[str, NDArray[Any]],
+        shifts: Mapping[str, int],
+        steps: int,
+    ) -> int:
+        """Proved largest |h| in counts after `steps` steps, for cells with a `state_bound`.
+
+        Here for a gated cell: the update (g c + z h + 128) >> 8 grows with |c| and |h|, so its
+        worst case over the gate's 256 entries, repeated, bounds every trajectory. Of the tensors
+        only those of `coefficients` are there.
+        """
+        half = 1 << (GATE_BITS - 1)
+        g, z = tables["g"].astype(np.int64), tables["z"].astype(np.int64)
+        c = table_reach(tables["c"])
+        reach = 0
+        for _ in range(steps):
+            following = max(reach, int(((g * c + z * reach + half) >> GATE_BITS).max()))
+            if following == reach:
+                break
+            reach = following
+        return reach
+
+    @classmethod
+    def update_bounds(
+        cls,
+        state_bits: int,
+        tensors: Mapping[str, NDArray[Any]],
+        tables: Mapping[str, NDArray[Any]],
+        options: Mapping[str, str],
+    ) -> dict[str, int]:
+        """Largest |sum| of the cell's own update, where its factors' types do not bound it."""
+        return {}
 
     @classmethod
     @abstractmethod
@@ -120,7 +213,8 @@ class ReferenceCell(ABC):
 
     def start(self, n: int) -> State:
         """The state before the first step, for n windows."""
-        return {name: np.zeros((n, self.dims.hidden), np.int64) for name in self.states}
+        sizes = self.state_sizes(self.dims)
+        return {name: np.zeros((n, size), np.int64) for name, size in sizes.items()}
 
     @abstractmethod
     def step(self, x: IntArray, state: State, sat: Saturations) -> State:
@@ -156,6 +250,11 @@ class ReferenceCell(ABC):
         return matvec(self.t[f"{matrix}1"], inner) << self.shift[f"{shift}_align"]
 
 
+def table_reach(table: NDArray[Any]) -> int:
+    """Largest magnitude among a table's entries."""
+    return int(np.abs(table.astype(np.int64)).max())
+
+
 def _matrix_spec(name: str, rows: int, cols: int, rank: int | None) -> TensorSpec:
     if rank is None:
         return {name: ("int8", (rows, cols))}
@@ -185,7 +284,9 @@ def accumulator_bounds(
         )
         return _row_abs(tensors[f"{matrix}1"]) * (1 << 15) * (1 << shifts[f"{shift}_align"])
 
-    pre = product("W", "w", 1 << 7) + product("U", "u", state_max)
+    pre = product("W", "w", 1 << 7)
+    if cell.recurrent:
+        pre = pre + product("U", "u", state_max)
     bounds["pre"] = int(pre.max()) + (1 << 7 << shifts["b_align"])
     classifier = _row_abs(tensors["F"]) * state_max + np.abs(tensors["b_F"].astype(object))
     bounds["classifier"] = int(classifier.max())

@@ -1,5 +1,7 @@
 """FastGRNN in integers. Ref: Kusupati et al., NeurIPS 2018, arXiv:1901.02358, eq. (6).
 
+The gate's non-linearity is a sigmoid, or the tanh that the paper's table 11 gives for three data
+sets; then z may be negative.
 Twins: harness/models/fastgrnn.py (float), firmware_templates/cells/rnn_cell_fastgrnn.c.
 """
 
@@ -12,19 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.reference import ops
-from harness.reference.cell import ReferenceCell, State
+from harness.reference.cell import Dims, ReferenceCell, State, table_reach
 from harness.reference.floats import Array, Floats, FloatState, sigmoid
-from harness.reference.ops import IntArray, Saturations, mix, table_index
+from harness.reference.ops import IntArray, Saturations, mix, mix_signed, table_index
 
 
 class FastGRNN(ReferenceCell):
-    """z = sigmoid(Wx + Uh + b_z), c = tanh(Wx + Uh + b_h), h' = (zeta (1 - z) + nu) c + z h."""
+    """z = gate(Wx + Uh + b_z), c = tanh(Wx + Uh + b_h), h' = (zeta (1 - z) + nu) c + z h."""
 
     name = "fastgrnn"
     gates = 1
     biases = {"b_z": 1, "b_h": 1}
     tables = {"z": "uint8", "g": "uint8", "c": "int16"}
+    signed_tables = {"z": "int16", "g": "int16", "c": "int16"}  # z in [-1, 1], g up to 2 zeta + nu
     shifts = ("z", "c")
+    options = {"gate": ("sigmoid", "tanh")}
+
+    @classmethod
+    def table_spec(cls, dims: Dims) -> Mapping[str, str]:
+        return cls.signed_tables if dims.options["gate"] == "tanh" else cls.tables
 
     @classmethod
     def plan(
@@ -34,30 +42,52 @@ class FastGRNN(ReferenceCell):
         scalars: Mapping[str, float],
         options: Mapping[str, str],
     ) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
-        shifts = {"z": acc_frac - ops.SIGMOID_STEP_LOG2, "c": acc_frac - ops.TANH_STEP_LOG2}
-        tables: dict[str, NDArray[Any]] = {
-            "z": ops.sigmoid_table(),
-            "g": ops.candidate_gate_table(scalars["zeta"], scalars["nu"]),
-            "c": ops.tanh_table(fracs["h"]),
-        }
-        return shifts, tables
+        zeta, nu = scalars["zeta"], scalars["nu"]
+        tables: dict[str, NDArray[Any]] = {"c": ops.tanh_table(fracs["h"])}
+        if options["gate"] == "tanh":
+            gate_step = ops.TANH_STEP_LOG2
+            tables["z"] = ops.tanh_table(ops.SIGNED_GATE_FRAC)
+            tables["g"] = ops.signed_candidate_gate_table(zeta, nu)
+        else:
+            gate_step = ops.SIGMOID_STEP_LOG2
+            tables["z"] = ops.sigmoid_table()
+            tables["g"] = ops.candidate_gate_table(zeta, nu)
+        return {"z": acc_frac - gate_step, "c": acc_frac - ops.TANH_STEP_LOG2}, tables
 
     @classmethod
     def state_bound(
         cls, scalars: Mapping[str, float], steps: int, options: Mapping[str, str]
-    ) -> float:
-        """|h_T| <= zeta + T nu: |h| <= z |h| + zeta (1 - z) + nu is linear in z in [0, 1]."""
-        return scalars["zeta"] + steps * scalars["nu"]
+    ) -> float | None:
+        """|h_T| <= zeta + T nu: |h| <= z |h| + zeta (1 - z) + nu is linear in z in [0, 1]. With a
+        tanh gate only T (2 zeta + nu) holds, of no use for a format."""
+        return None if options["gate"] == "tanh" else scalars["zeta"] + steps * scalars["nu"]
+
+    @classmethod
+    def update_bounds(
+        cls,
+        state_bits: int,
+        tensors: Mapping[str, NDArray[Any]],
+        tables: Mapping[str, NDArray[Any]],
+        options: Mapping[str, str],
+    ) -> dict[str, int]:
+        """|g c + z h| with the signed gates; the unsigned ones stay below 2^24."""
+        if options["gate"] != "tanh":
+            return {}
+        g, z = np.abs(tables["g"].astype(np.int64)), np.abs(tables["z"].astype(np.int64))
+        worst = int((g * table_reach(tables["c"]) + (z << (state_bits - 1))).max())
+        return {"update": worst + (1 << (ops.SIGNED_GATE_FRAC - 1))}
 
     def step(self, x: IntArray, state: State, sat: Saturations) -> State:
         a = self.acc_w(x, sat) + self.acc_u(state["h"], sat)
         gate = table_index(a + self.bias("b_z"), self.shift["z"])
         c = self.table["c"][table_index(a + self.bias("b_h"), self.shift["c"])]
-        h = mix(self.table["g"][gate], c, self.table["z"][gate], state["h"])
+        blend = mix_signed if self.dims.options["gate"] == "tanh" else mix
+        h = blend(self.table["g"][gate], c, self.table["z"][gate], state["h"])
         return {"h": self.to_state(h, sat)}
 
     @classmethod
     def float_step(cls, f: Floats, x: Array, state: FloatState) -> FloatState:
         a = f.w(x) + f.u(state["h"])
-        z, c = sigmoid(a + f.t["b_z"]), np.tanh(a + f.t["b_h"])
+        gate = np.tanh if f.options["gate"] == "tanh" else sigmoid
+        z, c = gate(a + f.t["b_z"]), np.tanh(a + f.t["b_h"])
         return {"h": (f.scalars["zeta"] * (1 - z) + f.scalars["nu"]) * c + z * state["h"]}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.reference import ops
-from harness.reference.cell import ReferenceCell, State
+from harness.reference.cell import ReferenceCell, State, table_reach
 from harness.reference.floats import Array, Floats, FloatState, sigmoid
 from harness.reference.ops import IntArray, Saturations, mix, saturate, table_index
 
@@ -55,6 +55,18 @@ class LSTM(ReferenceCell):
     ) -> float:
         """|h| = o |tanh(c)| < 1."""
         return 1.0
+
+    @classmethod
+    def state_reach(
+        cls,
+        tensors: Mapping[str, NDArray[Any]],
+        tables: Mapping[str, NDArray[Any]],
+        shifts: Mapping[str, int],
+        steps: int,
+    ) -> int:
+        """One product, no recurrence."""
+        half = 1 << (ops.GATE_BITS - 1)
+        return (table_reach(tables["z"]) * table_reach(tables["tc"]) + half) >> ops.GATE_BITS
 
     def step(self, x: IntArray, state: State, sat: Saturations) -> State:
         a = self.acc_w(x, sat) + self.acc_u(state["h"], sat) + self.bias("b")

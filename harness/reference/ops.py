@@ -18,6 +18,7 @@ TABLE_SIZE = 256
 SIGMOID_STEP_LOG2 = 4  # 1/16 per entry: covers [-8, 8)
 TANH_STEP_LOG2 = 5  # 1/32 per entry: covers [-4, 4)
 GATE_BITS = 8
+SIGNED_GATE_FRAC = 13  # of gates in [-1, 3], int16
 
 
 @dataclass
@@ -63,6 +64,11 @@ def mix(g: IntArray, c: IntArray, z: IntArray, h: IntArray) -> IntArray:
     return (g * c + z * h + (1 << (GATE_BITS - 1))) >> GATE_BITS
 
 
+def mix_signed(g: IntArray, c: IntArray, z: IntArray, h: IntArray) -> IntArray:
+    """The same with int16 gates at frac 13: (g c + z h + 2^12) >> 13."""
+    return rshift(g * c + z * h, SIGNED_GATE_FRAC)
+
+
 def bucket_centres(step_log2: int) -> NDArray[np.float64]:
     """The real value that each entry of a table stands for."""
     entry = np.arange(TABLE_SIZE, dtype=np.float64)
@@ -91,5 +97,20 @@ def candidate_gate_table(zeta: float, nu: float) -> NDArray[np.uint8]:
 
 def tanh_table(frac: int) -> NDArray[np.int16]:
     """tanh at 2^frac per 1.0, int16. frac <= 15."""
-    real = np.tanh(bucket_centres(TANH_STEP_LOG2))
-    return np.clip(np.floor(real * 2.0**frac + 0.5), -32768, 32767).astype(np.int16)
+    return value_table("tanh", frac)
+
+
+def value_table(activation: str, frac: int, gain: float = 1.0) -> NDArray[np.int16]:
+    """gain * tanh or sigmoid at 2^frac per 1.0, int16; each on the range of its index."""
+    real = (
+        np.tanh(bucket_centres(TANH_STEP_LOG2))
+        if activation == "tanh"
+        else _sigmoid(bucket_centres(SIGMOID_STEP_LOG2))
+    )
+    return np.clip(np.floor(gain * real * 2.0**frac + 0.5), -32768, 32767).astype(np.int16)
+
+
+def signed_candidate_gate_table(zeta: float, nu: float) -> NDArray[np.int16]:
+    """g = zeta (1 - tanh) + nu in [0, 3]: int16 at frac 13. zeta and nu in [0, 1]."""
+    real = zeta * (1.0 - np.tanh(bucket_centres(TANH_STEP_LOG2))) + nu
+    return np.floor(real * 2.0**SIGNED_GATE_FRAC + 0.5).astype(np.int16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ def _option(key: str, value: Any) -> Sequence[str]:
     flag = "--" + key.replace("_", "-")
     if value is None or key in _LOCAL_OPTIONS:
         return []
+    if key == "overrides":
+        pairs = value.items() if isinstance(value, dict) else ()
+        return [word for name, new in pairs for word in ("--set", f"{name}={json.dumps(new)}")]
     if key == "compand":  # on unless switched off
         return [] if value else ["--no-compand"]
     if isinstance(value, bool):

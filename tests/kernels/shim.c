@@ -7,7 +7,9 @@
 #include "frame.h"
 #include "rnn_gate_u8_s16.h"
 #include "rnn_index_s32_u8.h"
+#include "rnn_mix_s16_s16.h"
 #include "rnn_mix_u8_s16.h"
+#include "rnn_modrelu_s16.h"
 #include "rnn_rshift_s32.h"
 #include "rnn_sat_s32_s16.h"
 #include "rnn_sat_s32_s8.h"
@@ -54,6 +56,24 @@ uint8_t shim_index(int32_t a, uint8_t shift)
 int32_t shim_mix(uint8_t p, int16_t a, uint8_t q, int16_t b)
 {
     return rnn_mix_u8_s16(p, a, q, b);
+}
+
+uint16_t shim_modrelu_gain(int16_t re, int16_t im, int16_t bias, const int16_t *table);
+uint16_t shim_modrelu_gain(int16_t re, int16_t im, int16_t bias, const int16_t *table)
+{
+    return rnn_modrelu_gain(re, im, bias, table);
+}
+
+int32_t shim_modrelu_apply(int16_t part, uint16_t gain);
+int32_t shim_modrelu_apply(int16_t part, uint16_t gain)
+{
+    return rnn_modrelu_apply(part, gain);
+}
+
+int32_t shim_mix_signed(int16_t p, int16_t a, int16_t q, int16_t b);
+int32_t shim_mix_signed(int16_t p, int16_t a, int16_t q, int16_t b)
+{
+    return rnn_mix_s16_s16(p, a, q, b);
 }
 
 int8_t shim_standardise(int16_t v, int16_t m, int32_t offset, uint8_t shift, uint32_t *count)

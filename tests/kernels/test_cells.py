@@ -13,6 +13,7 @@ import pytest
 
 from harness.firmware.host import build_host
 from harness.link.dut import connect
+from harness.reference import CELLS
 from harness.reference.model import run
 from tests.models import random_raw
 
@@ -80,7 +81,7 @@ def test_configurations_clamp_everywhere():
 
 def test_configurations_align_either_side():
     """Both orders of the products, and a factor common to both, occur for every cell."""
-    for cell in {c.cell for c in CONFIGURATIONS}:
+    for cell in {c.cell for c in CONFIGURATIONS if CELLS[c.cell].recurrent}:
         shifts = [c.model().shifts for c in CONFIGURATIONS if c.cell == cell]
         assert any(s["w_align"] > s["u_align"] for s in shifts)
         assert any(s["w_align"] < s["u_align"] for s in shifts)

@@ -87,7 +87,15 @@ def test_fastgrnn_32_fits_the_uno(tmp_path):
 
 @pytest.mark.parametrize(
     ("cell", "flash_limit", "ram_limit"),
-    [("fastgrnn", 8_000, 520), ("lstm", 9_700, 740), ("gru", 9_200, 680), ("ornn", 6_800, 520)],
+    [
+        ("fastgrnn", 8_000, 520),
+        ("lstm", 9_700, 740),
+        ("gru", 9_200, 680),
+        ("ornn", 6_800, 520),
+        ("rnn", 7_100, 520),
+        ("fastrnn", 7_300, 520),
+        ("ugrnn", 8_300, 580),
+    ],
 )
 def test_sizes_on_the_uno_do_not_creep_up(cell, flash_limit, ram_limit, tmp_path):
     flash, ram = link_avr(random_qmodel(cell, hidden=16, features=9), tmp_path / "uno")

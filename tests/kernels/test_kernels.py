@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.firmware.storage import STORAGES, allowed, pack, packed_size
 from harness.reference import ops
+from harness.reference.eurnn import modrelu_gain, reciprocal_table
 from harness.reference.preprocess import compander_table, input_stage
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
@@ -108,6 +109,26 @@ def test_table_index(kernels, a, shift):
 @given(p=uint8, a=int16, q=uint8, b=int16)
 def test_mix(kernels, p, a, q, b):
     assert kernels.shim_mix(p, a, q, b) == ops.mix(*(np.array([v], np.int64) for v in (p, a, q, b)))
+
+
+@pytest.mark.parametrize("wild", [False, True])
+@given(re=int16, im=int16, bias=int16, data=st.data())
+def test_modrelu(kernels, wild, re, im, bias, data):
+    table = reciprocal_table()
+    n = re * re + im * im
+    if wild:  # any table is safe: no sum may overflow
+        table = np.full(256, data.draw(int16), np.int16)
+    address = table.ctypes.data_as(ctypes.c_void_p)
+    gain = modrelu_gain(np.array([n]), np.array([bias]), table.astype(np.int64))
+    assert kernels.shim_modrelu_gain(re, im, bias, address) == gain
+    expected = ops.rshift(re * gain, 13)
+    assert kernels.shim_modrelu_apply(re, int(gain[0])) == expected
+
+
+@given(p=st.integers(-8192, 8192), a=int16, q=st.integers(0, 24576), b=int16)
+def test_mix_of_signed_gates(kernels, p, a, q, b):
+    expected = ops.mix_signed(*(np.array([v], np.int64) for v in (p, a, q, b)))
+    assert kernels.shim_mix_signed(p, a, q, b) == expected
 
 
 def test_compander_on_every_sample(kernels):

@@ -294,7 +294,7 @@ def test_the_archive_is_read_whole_and_kept(tmp_path, nested):
     assert not har.is_published(d)
     again = datasets.load("har6", tmp_path)  # from the cache this time
     assert again.sha256 == d.sha256 and again.source_sha256 == d.source_sha256
-    assert datasets.available(tmp_path) == ["digits", "har2", "har6"]
+    assert datasets.available(tmp_path) == ["digits", "har2", "har6", "pixel-digits"]
 
 
 def test_har2_is_the_papers_grouping(tmp_path):
@@ -380,4 +380,4 @@ def test_har_under_a_wrong_name_is_refused(tmp_path):
 def test_the_registry_states_licences():
     for source in datasets.SOURCES.values():
         assert source.licence and source.title and source.page
-        assert source.sha256 or source.note
+        assert source.sha256 or source.note or all(file.md5 for file in source.files)

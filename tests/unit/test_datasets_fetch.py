@@ -153,3 +153,30 @@ def test_what_cannot_be_fetched(tmp_path):
         datasets.fetch("har3", tmp_path)
     with pytest.raises(DataError, match="only http"):
         datasets.fetch("har6", tmp_path, "file:///etc/passwd")
+
+
+def test_a_set_of_several_files_is_fetched_into_its_folder(server, tmp_path, monkeypatch):
+    files = tuple(
+        replace(file, md5=hashlib.md5(CONTENT).hexdigest())
+        for file in registry.SOURCES["pixel-mnist"].files
+    )
+    source = replace(registry.SOURCES["pixel-mnist"], files=files)
+    monkeypatch.setitem(registry.SOURCES, "pixel-mnist", source)
+    base = server.url.rsplit("/", 1)[0]
+    assert datasets.fetch("pixel-mnist", tmp_path, base) == tmp_path / "mnist"
+    names = sorted(path.name for path in (tmp_path / "mnist").iterdir())
+    assert names == [
+        "t10k-images-idx3-ubyte.gz",
+        "t10k-labels-idx1-ubyte.gz",
+        "train-images-idx3-ubyte.gz",
+        "train-labels-idx1-ubyte.gz",
+    ]
+    assert len(server.ranges) == 4
+    datasets.fetch("pixel-mnist", tmp_path, base)
+    assert len(server.ranges) == 4  # nothing was fetched again
+
+
+def test_a_file_of_a_set_with_a_wrong_md5_is_refused(server, tmp_path):
+    with pytest.raises(DataError, match="train-images.* md5 is .* expected f68b3c2d"):
+        datasets.fetch("pixel-mnist", tmp_path, server.url.rsplit("/", 1)[0])
+    assert not list((tmp_path / "mnist").iterdir())

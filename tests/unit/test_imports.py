@@ -25,31 +25,35 @@ ALLOWED = {
     "virtual": "errors paths tools",
     "firmware": "boards errors paths qmodel reference tools",
     "flash": "boards errors link tools",
-    "doctor": "boards errors firmware flash paths tools virtual",
+    "fused": "errors paths tools",
+    "doctor": "boards errors firmware flash fused paths tools virtual",
     "bench": "errors link qmodel reference results",
     "lab": "bench boards errors firmware flash link qmodel virtual",
     "datasets": "errors files paths reference",
     "presets": "errors reference",
-    "models": "errors presets reference",
+    "models": "errors fused presets reference",
     "floatmodel": "errors datasets files reference",
     "quantize": "errors datasets floatmodel qmodel reference",
     "train": "errors files models presets",
     "compress": "errors models presets train",
-    "pipeline": "compress datasets errors files floatmodel paths presets qmodel quantize reference "
-    "train",
+    "language": "datasets errors models presets train",
+    "pipeline": "compress datasets errors files floatmodel fused paths presets qmodel quantize "
+    "reference train",
     "plots": "errors files results",
     "report": "errors files plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
     "run": "bench boards datasets errors events firmware flash lab pipeline presets provenance "
     "reference results rows",
-    "cli": "bench boards datasets doctor errors events firmware lab link paths pipeline presets "
-    "qmodel reference report results rows run virtual",
+    "study": "errors events paths results run",
+    "cli": "bench boards datasets doctor errors events files firmware lab link paths pipeline "
+    "presets qmodel reference report results rows run study virtual",
 }
 # Third-party package -> the modules that may import it.
 GUARDED = {
-    "torch": {"models", "train", "compress", "pipeline"},
+    "torch": {"fused", "models", "train", "compress", "language", "pipeline"},
     "serial": {"link/serial", "flash"},
-    "pandas": {"results", "plots", "report", "run", "cli/tables"},
+    "pandas": {"results", "plots", "report", "run", "study", "cli/study", "cli/tables"},
+    "scipy": {"study/stats"},
     "matplotlib": {"plots"},
     "click": {"cli"},
     "rich": {"cli"},

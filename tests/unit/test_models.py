@@ -6,7 +6,8 @@ import torch
 
 from harness.models import CELLS, GRU, LSTM, ORNN, FastGRNN, Network
 from harness.models.cell import plain_forward
-from harness.models.ornn import SLOPE, reflections
+from harness.models.orthogonal import reflections
+from harness.models.plain import SLOPE
 
 D, H, N, T = 5, 7, 4, 11
 
@@ -29,6 +30,18 @@ ALL = [
     ("lstm", {}),
     ("gru", {}),
     ("ornn", {}),
+    ("gru", {"rank_w": 2, "rank_u": 3}),
+    ("lstm", {"rank_w": 2, "rank_u": 3}),
+    ("fastgrnn", {"gate": "tanh"}),
+    ("rnn", {}),
+    ("rnn", {"activation": "relu", "rank_w": 2, "rank_u": 3}),
+    ("ugrnn", {}),
+    ("ugrnn", {"rank_w": 2, "rank_u": 3}),
+    ("fastrnn", {}),
+    ("fastrnn", {"activation": "sigmoid", "rank_u": 3}),
+    ("fastrnn", {"activation": "relu", "rank_w": 2, "rank_u": 3}),
+    ("fastrnn", {"form": "vector"}),
+    ("fastrnn", {"form": "vector", "activation": "relu"}),
 ]
 
 
@@ -88,10 +101,10 @@ def test_lstm_and_gru_are_torchs(kind, peer):
     cell, x = kind(D, H), torch.randn(N, T, D)
     other = peer(D, H, batch_first=True)
     with torch.no_grad():
-        other.weight_ih_l0.copy_(cell.rnn.weight_ih_l0)
-        other.weight_hh_l0.copy_(cell.rnn.weight_hh_l0)
-        other.bias_ih_l0.copy_(cell.rnn.bias_ih_l0)
-        other.bias_hh_l0.copy_(cell.rnn.bias_hh_l0)
+        other.weight_ih_l0.copy_(cell.W)
+        other.weight_hh_l0.copy_(cell.U)
+        other.bias_ih_l0.copy_(cell.b_ih)
+        other.bias_hh_l0.copy_(cell.b_hh)
     expected = other(x)[0][:, -1]
     assert (plain_forward(cell, x) - expected).abs().max() < 1e-6
     assert (cell(x) - expected).abs().max() < 1e-6
@@ -157,7 +170,9 @@ def test_export_has_the_integer_models_names_and_shapes(name, ranks):
     from harness.reference import Dims
 
     network = Network(make(name, **ranks), 3)
-    spec = INTEGER[name].tensor_spec(Dims(D, H, 3, ranks.get("rank_w"), ranks.get("rank_u")))
+    options = {k: ranks.get(k, v[0]) for k, v in INTEGER[name].options.items()}
+    dims = Dims(D, H, 3, ranks.get("rank_w"), ranks.get("rank_u"), options)
+    spec = INTEGER[name].tensor_spec(dims)
     exported = network.export()
     assert {n: exported[n].shape for n in spec} == {n: shape for n, (_, shape) in spec.items()}
-    assert set(exported) - set(spec) <= {"V"}
+    assert set(exported) - set(spec) <= {"V", "alpha", "alpha_raw"}

@@ -49,7 +49,9 @@ def test_a_variant_is_chosen_by_its_value(monkeypatch):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("preset", presets.PRESETS)
-@pytest.mark.parametrize("dataset", ["digits", "har2", "something-else"])
+@pytest.mark.parametrize(
+    "dataset", ["digits", "har2", "dsa19", "pixel-digits", "pixel-mnist", "google12", "x"]
+)
 def test_every_cell_has_hyper_parameters_under_every_preset(cell, preset, dataset):
     assert hyper(preset, dataset, cell).hidden >= 1
 

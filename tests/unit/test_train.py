@@ -14,7 +14,7 @@ from harness.datasets import Dataset, Windows
 from harness.errors import ResultError, UsageError
 from harness.floatmodel import FloatModel
 from harness.presets import Hyper
-from harness.train import Stage, build, fit
+from harness.train import Stage, _disturb, build, fit
 
 SMALL = {
     "hidden": 6, "epochs": 3, "epochs_sparse": 3, "epochs_frozen": 2,
@@ -108,6 +108,8 @@ def test_bad_overrides_are_usage_errors():
         presets.hyper("quick", "digits", "fastgrnn", {"density_u": 1.5})
     with pytest.raises(UsageError, match="noise is -1"):
         presets.hyper("quick", "digits", "lstm", {"noise": -1})
+    with pytest.raises(UsageError, match="channel_dropout is 1.0"):
+        presets.hyper("quick", "digits", "lstm", {"channel_dropout": 1.0})
     with pytest.raises(UsageError, match="rank_w is 99"):
         presets.hyper("quick", "digits", "fastgrnn", {"rank_w": 99})
     with pytest.raises(UsageError, match="unknown preset 'quik'"):
@@ -184,6 +186,21 @@ def test_the_same_seed_gives_the_same_bits(name, monkeypatch, tmp_path):
     assert train(name, seed=1).model_sha256 != first.model_sha256
 
 
+def test_channel_dropout_zeroes_whole_channels_of_a_window():
+    x = torch.ones(200, 5, 8)
+    generator = torch.Generator().manual_seed(3)
+    dropped = _disturb(x, Hyper(channel_dropout=0.3), generator)
+    per_channel = dropped.sum(1)
+    assert set(per_channel.unique().tolist()) == {0.0, 5.0}  # all steps or none, nothing scaled
+    assert abs(float((per_channel == 0).float().mean()) - 0.3) < 0.05
+    again = _disturb(x, Hyper(channel_dropout=0.3), torch.Generator().manual_seed(3))
+    assert torch.equal(dropped, again)
+    assert _disturb(x, Hyper(), generator) is x
+    noisy = _disturb(x, Hyper(channel_dropout=0.3, noise=0.1), torch.Generator().manual_seed(3))
+    gone = (noisy == 0).all(1)  # the noise does not touch what is dropped
+    assert torch.equal((noisy == 0).any(1), gone) and 0.2 < float(gone.float().mean()) < 0.4
+
+
 class Killed(Exception):
     pass
 
@@ -191,7 +208,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("name", ["fastgrnn", "ornn"])
 @pytest.mark.parametrize("after", [1, 3, 4, 5])
 def test_a_killed_training_resumes_to_the_same_bits(name, after, monkeypatch, tmp_path):
-    overrides = {"density_u": 0.5, "noise": 0.1}
+    overrides = {"density_u": 0.5, "noise": 0.1, "channel_dropout": 0.2}
     undisturbed = train(name, overrides=overrides)
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "other"))
     seen = []

@@ -13,34 +13,6 @@
 
 #include "vec.h"
 
-// Ref: Kusupati et al., NeurIPS 2018, arXiv:1901.02358, eq. (6).
-// z = sigmoid(a + b_z), c = tanh(a + b_h), h' = (zeta (1 - z) + nu) c + z h
-struct FastGRNN {
-  static constexpr int kBlocks = 1, kParams = 4, kStates = 1, kSaved = 2;
-  static constexpr bool kSplit = false, kRecurrent = true;
-
-  static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
-    Vec z, c;
-    sigmoid_tanh(a[0] + p[0], a[0] + p[1], &z, &c);
-    s_new[0] = z * (s[0] - p[2] * c) + (p[2] + p[3]) * c;
-    saved[0] = z;
-    saved[1] = c;
-  }
-
-  static INLINE void backward(const Vec *d, const Vec *p, const Vec *s, const Vec *, const Vec *saved,
-                              Vec *e, Vec *carry, Vec *dp) {
-    const Vec z = saved[0], c = saved[1], not_z = 1.0f - z, dc = d[0] * c;
-    const Vec e_z = d[0] * (s[0] - p[2] * c) * (z * not_z);
-    const Vec e_c = d[0] * (p[2] * not_z + p[3]) * (1.0f - c * c);
-    e[0] = e_z + e_c;
-    carry[0] = d[0] * z;
-    dp[0] += e_z;
-    dp[1] += e_c;
-    dp[2] += dc * not_z;
-    dp[3] += dc;
-  }
-};
-
 // A non-linearity, and its slope from its value.
 struct Tanh {
   static INLINE Vec value(Vec a) { return tanh(a); }
@@ -55,6 +27,34 @@ struct Relu {
   static INLINE Vec slope(Vec v) { return v > Vec{} ? all(1.0f) : Vec{}; }
 };
 
+// Ref: Kusupati et al., NeurIPS 2018, arXiv:1901.02358, eq. (6).
+// z = gate(a + b_z), c = tanh(a + b_h), h' = (zeta (1 - z) + nu) c + z h
+template <class Gate>
+struct FastGRNN {
+  static constexpr int kBlocks = 1, kParams = 4, kStates = 1, kSaved = 2;
+  static constexpr bool kSplit = false, kRecurrent = true;
+
+  static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
+    const Vec z = Gate::value(a[0] + p[0]), c = tanh(a[0] + p[1]);
+    s_new[0] = z * (s[0] - p[2] * c) + (p[2] + p[3]) * c;
+    saved[0] = z;
+    saved[1] = c;
+  }
+
+  static INLINE void backward(const Vec *d, const Vec *p, const Vec *s, const Vec *,
+                              const Vec *saved, Vec *e, Vec *carry, Vec *dp) {
+    const Vec z = saved[0], c = saved[1], not_z = 1.0f - z, dc = d[0] * c;
+    const Vec e_z = d[0] * (s[0] - p[2] * c) * Gate::slope(z);
+    const Vec e_c = d[0] * (p[2] * not_z + p[3]) * (1.0f - c * c);
+    e[0] = e_z + e_c;
+    carry[0] = d[0] * z;
+    dp[0] += e_z;
+    dp[1] += e_c;
+    dp[2] += dc * not_z;
+    dp[3] += dc;
+  }
+};
+
 // Ref: the same, eq. (2). c = f(a + b), h' = alpha c + beta h
 template <class F>
 struct FastRNN {
@@ -67,8 +67,8 @@ struct FastRNN {
     saved[0] = c;
   }
 
-  static INLINE void backward(const Vec *d, const Vec *p, const Vec *s, const Vec *, const Vec *saved,
-                              Vec *e, Vec *carry, Vec *dp) {
+  static INLINE void backward(const Vec *d, const Vec *p, const Vec *s, const Vec *,
+                              const Vec *saved, Vec *e, Vec *carry, Vec *dp) {
     e[0] = d[0] * p[1] * F::slope(saved[0]);
     carry[0] = d[0] * p[2];
     dp[0] += e[0];
@@ -102,15 +102,14 @@ struct UGRNN {
   static constexpr bool kSplit = false, kRecurrent = true;
 
   static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
-    Vec z, c;
-    sigmoid_tanh(a[0] + p[0], a[1] + p[1], &z, &c);
+    const Vec z = sigmoid(a[0] + p[0]), c = tanh(a[1] + p[1]);
     s_new[0] = z * (s[0] - c) + c;
     saved[0] = z;
     saved[1] = c;
   }
 
-  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *, const Vec *saved,
-                              Vec *e, Vec *carry, Vec *dp) {
+  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *,
+                              const Vec *saved, Vec *e, Vec *carry, Vec *dp) {
     const Vec z = saved[0], c = saved[1], not_z = 1.0f - z;
     e[0] = d[0] * (s[0] - c) * (z * not_z);
     e[1] = d[0] * not_z * (1.0f - c * c);
@@ -127,9 +126,8 @@ struct GRU {
   static constexpr bool kSplit = true, kRecurrent = true;
 
   static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
-    const Vec r = sigmoid(a[0] + p[0]), m = a[3] + p[3];
-    Vec z, n;
-    sigmoid_tanh(a[1] + p[1], a[2] + p[2] + r * m, &z, &n);
+    const Vec r = sigmoid(a[0] + p[0]), z = sigmoid(a[1] + p[1]), m = a[3] + p[3];
+    const Vec n = tanh(a[2] + p[2] + r * m);
     s_new[0] = n + z * (s[0] - n);
     saved[0] = r;
     saved[1] = z;
@@ -137,8 +135,8 @@ struct GRU {
     saved[3] = m;
   }
 
-  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *, const Vec *saved,
-                              Vec *e, Vec *carry, Vec *dp) {
+  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *,
+                              const Vec *saved, Vec *e, Vec *carry, Vec *dp) {
     const Vec r = saved[0], z = saved[1], n = saved[2], m = saved[3], not_z = 1.0f - z;
     e[1] = d[0] * (s[0] - n) * (z * not_z);
     e[2] = d[0] * not_z * (1.0f - n * n);
@@ -158,11 +156,8 @@ struct LSTM {
   static constexpr bool kSplit = false, kRecurrent = true;
 
   static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
-    Vec i, g;
-    sigmoid_tanh(a[0] + p[0], a[2] + p[2], &i, &g);
-    const Vec f = sigmoid(a[1] + p[1]), c = f * s[1] + i * g;
-    Vec o, t;
-    sigmoid_tanh(a[3] + p[3], c, &o, &t);
+    const Vec i = sigmoid(a[0] + p[0]), f = sigmoid(a[1] + p[1]), g = tanh(a[2] + p[2]);
+    const Vec o = sigmoid(a[3] + p[3]), c = f * s[1] + i * g, t = tanh(c);
     s_new[0] = o * t;
     s_new[1] = c;
     saved[0] = i;
@@ -172,8 +167,8 @@ struct LSTM {
     saved[4] = t;
   }
 
-  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *, const Vec *saved,
-                              Vec *e, Vec *carry, Vec *dp) {
+  static INLINE void backward(const Vec *d, const Vec *, const Vec *s, const Vec *,
+                              const Vec *saved, Vec *e, Vec *carry, Vec *dp) {
     const Vec i = saved[0], f = saved[1], g = saved[2], o = saved[3], t = saved[4];
     const Vec d_c = d[1] + d[0] * o * (1.0f - t * t);
     e[0] = d_c * g * (i * (1.0f - i));
@@ -193,9 +188,8 @@ struct QRNN {
   static constexpr bool kSplit = false, kRecurrent = false;
 
   static INLINE void forward(const Vec *a, const Vec *p, const Vec *s, Vec *s_new, Vec *saved) {
-    Vec f, z;
-    sigmoid_tanh(a[1] + p[1], a[0] + p[0], &f, &z);
-    const Vec o = sigmoid(a[2] + p[2]), c = f * (s[1] - z) + z;
+    const Vec z = tanh(a[0] + p[0]), f = sigmoid(a[1] + p[1]), o = sigmoid(a[2] + p[2]);
+    const Vec c = f * (s[1] - z) + z;
     s_new[0] = o * c;
     s_new[1] = c;
     saved[0] = z;

@@ -1,4 +1,4 @@
-// Y = init + sum over segments of A B, for matrices of a few dozen rows and columns.
+// Y = (Y +) sum over segments of A B, for matrices of a few dozen rows and columns.
 //
 // One register-blocked loop serves every product of the kernel. A's element (row, k) lies at
 // a[row * kRowStride + k * k_stride]: with a constant row stride the compiler folds all of a
@@ -19,8 +19,7 @@ struct Segment {
 struct Product {
   float *y;  // [rows][y_stride]
   long y_stride;
-  const float *init;  // [rows][init_stride]; may be y; null for zeros
-  long init_stride;
+  bool add;  // to y, at the end: so long sums come in parts and round less
   const Segment *segments;
   int count;
 };
@@ -29,18 +28,10 @@ struct Product {
 template <int kRowStride, int R, int C>
 static void block(const Product &p, long row, long column) {
   Vec sum[R][C];
-  if (p.init) {
-    const float *init = p.init + row * p.init_stride + column;
 #pragma GCC unroll 32
-    for (int r = 0; r < R; r++)
+  for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-      for (int c = 0; c < C; c++) sum[r][c] = load(init + r * p.init_stride + c * kWidth);
-  } else {
-#pragma GCC unroll 32
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 8
-      for (int c = 0; c < C; c++) sum[r][c] = Vec{};
-  }
+    for (int c = 0; c < C; c++) sum[r][c] = Vec{};
   for (int s = 0; s < p.count; s++) {
     const Segment &segment = p.segments[s];
     const float *a = segment.a + row * kRowStride;
@@ -59,11 +50,16 @@ static void block(const Product &p, long row, long column) {
       b += segment.b_stride;
     }
   }
-  float *y = p.y + row * p.y_stride + column;
+  const bool add = p.add;
+  const long stride = p.y_stride;
+  float *const y = p.y + row * stride + column;
 #pragma GCC unroll 32
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-    for (int c = 0; c < C; c++) store(y + r * p.y_stride + c * kWidth, sum[r][c]);
+    for (int c = 0; c < C; c++) {
+      float *const to = y + r * stride + c * kWidth;
+      store(to, add ? load(to) + sum[r][c] : sum[r][c]);
+    }
 }
 
 static constexpr int most_rows(int columns) {

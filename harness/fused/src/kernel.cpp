@@ -1,8 +1,9 @@
 // The training kernel's C interface. See docs/training-kernel.md.
 //
-// Everything is float32 and row-major. x [B, T, ...] is given with its strides in floats; W [G H, D]
-// and U [G H, H] have G blocks of rows, params [P, H]. The caller owns all memory and asks `sizes`
-// how much; nothing is kept between calls, nothing is allocated, the order of every sum is fixed.
+// Everything is float32 and row-major. x [B, T, ...] is given with its strides in floats; W
+// [G H, D] and U [G H, H] have G blocks of rows; params are P addresses, each of [H] or, where `one`
+// is not 0, of a single number. The caller owns all memory and asks `fused_sizes` how much; nothing
+// is kept between calls or allocated, and the order of every sum is fixed.
 
 #include <type_traits>
 
@@ -10,11 +11,11 @@
 
 enum { kOk = 0, kBadArgument = 1 };
 
-// Calls f with a null pointer to the cell's type; the numbers are those of harness/fused/library.py.
+// Calls f with a null pointer to the cell's type; the numbers are those of ../library.py.
 template <class F>
 static int with_cell(int64_t cell, F f) {
   switch (cell) {
-    case 0: return f((FastGRNN *)nullptr);
+    case 0: return f((FastGRNN<Sigmoid> *)nullptr);
     case 1: return f((FastRNN<Tanh> *)nullptr);
     case 2: return f((FastRNN<Sigmoid> *)nullptr);
     case 3: return f((FastRNN<Relu> *)nullptr);
@@ -24,6 +25,7 @@ static int with_cell(int64_t cell, F f) {
     case 7: return f((GRU *)nullptr);
     case 8: return f((LSTM *)nullptr);
     case 9: return f((QRNN *)nullptr);
+    case 10: return f((FastGRNN<Tanh> *)nullptr);
     default: return kBadArgument;
   }
 }
@@ -55,38 +57,36 @@ int fused_sizes(int64_t cell, const int64_t *shape, int64_t keep, Sizes *sizes) 
 
 // keep: whether `saved` is to serve a fused_backward. u may be null for a cell without it.
 int fused_forward(int64_t cell, const int64_t *shape, int64_t keep, const float *x, const float *w,
-                  const float *u, const float *params, float *h_last, float *saved,
-                  float *scratch) {
+                  const float *u, const float *const *params, const int64_t *one, float *h_last,
+                  float *saved, float *scratch) {
   const Shape s = {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};
   if (!fits(s)) return kBadArgument;
   return with_cell(cell, [&](auto *type) {
     using S = Sequence<std::remove_pointer_t<decltype(type)>>;
-    S::forward(s, x, w, u, params, h_last, saved, keep, scratch);
+    S::forward(s, x, w, u, {params, one}, h_last, saved, keep, scratch);
     return int(kOk);
   });
 }
 
 // Sets d_w, d_u and d_params; adds to d_x, in the strides of x, unless it is null.
 int fused_backward(int64_t cell, const int64_t *shape, const float *x, const float *w,
-                   const float *u, const float *params, const float *saved, const float *d_h_last,
-                   float *d_w, float *d_u, float *d_params, float *d_x, float *scratch) {
+                   const float *u, const float *const *params, const int64_t *one,
+                   const float *saved, const float *d_h_last, float *d_w, float *d_u,
+                   float *const *d_params, float *d_x, float *scratch) {
   const Shape s = {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};
   if (!fits(s)) return kBadArgument;
   return with_cell(cell, [&](auto *type) {
     using S = Sequence<std::remove_pointer_t<decltype(type)>>;
-    S::backward(s, x, w, u, params, saved, d_h_last, d_w, d_u, d_params, d_x, scratch);
+    S::backward(s, x, w, u, {params, one}, saved, d_h_last, d_w, d_u, d_params, d_x, scratch);
     return int(kOk);
   });
 }
 
-// For the tests of the non-linearities: function 0 is sigmoid, 1 is tanh, 2 and 3 the same from the
-// pair; n values, n a multiple of 16.
-void fused_map(int64_t function, int64_t n, const float *from, float *to) {
+// For the tests: tanh or sigmoid of n values, n a multiple of 16.
+void fused_map(int64_t is_tanh, int64_t n, const float *from, float *to) {
   for (int64_t i = 0; i < n; i += kWidth) {
     const Vec v = load(from + i);
-    Vec s, t;
-    sigmoid_tanh(v, v, &s, &t);
-    store(to + i, function == 0 ? sigmoid(v) : function == 1 ? tanh(v) : function == 2 ? s : t);
+    store(to + i, is_tanh ? tanh(v) : sigmoid(v));
   }
 }
 }

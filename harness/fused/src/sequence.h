@@ -11,10 +11,10 @@
 #include "cells.h"
 #include "gemm.h"
 
-constexpr long kMaxUnits = 512;          // H and D
-constexpr long kRow = kMaxUnits + 16;    // of a left operand: odd in cache lines, so sets are shared
+constexpr long kMaxUnits = 512;        // H and D
+constexpr long kRow = kMaxUnits + 16;  // of a left operand: 33 cache lines, which spreads the rows
 constexpr long kTileRows = 32;
-constexpr long kChunkRows = 128;         // steps times windows whose dU and dW are added up at once
+constexpr long kChunkRows = 128;  // steps times windows whose dU and dW are added up at once
 
 struct Shape {
   long batch, steps, features, hidden;
@@ -44,6 +44,29 @@ static void pad(float *to, long stride, const float *from, long rows, long cols)
     zero(to + r * stride + cols, stride - cols);
   }
 }
+
+// One vector over the units for each of a cell's params; where `one`, a single number for all.
+struct Params {
+  const float *const *values;
+  const int64_t *one;
+
+  void spread(float *to, long count, long units, long width) const {
+    for (long i = 0; i < count; i++) {
+      for (long j = 0; j < units; j++) to[i * width + j] = values[i][one[i] ? 0 : j];
+      zero(to + i * width + units, width - units);
+    }
+  }
+
+  void gather(float *const *gradients, const float *from, long count, long units,
+              long width) const {
+    for (long i = 0; i < count; i++, from += width) {
+      double sum = 0.0;
+      for (long j = 0; one[i] && j < units; j++) sum += from[j];
+      if (one[i]) *gradients[i] = float(sum);
+      else memcpy(gradients[i], from, units * sizeof(float));
+    }
+  }
+};
 
 // m [blocks * units][cols] -> [cols][blocks][width], pads zero
 static void pack(float *to, const float *m, long blocks, long units, long width, long cols) {
@@ -95,13 +118,13 @@ struct Sequence {
   };
 
   static void forward(const Shape &s, const float *x, const float *w, const float *u,
-                      const float *params, float *h_last, float *saved, bool keep, float *scratch) {
+                      Params params, float *h_last, float *saved, bool keep, float *scratch) {
     const long width = s.width(), item = kItems * width;
     Arena arena{scratch};
     const Forward f(arena, s);
     pack(f.w, w, kGates, s.hidden, width, s.features);
     if (Cell::kRecurrent) pack(f.u, u, kGates, s.hidden, width, s.hidden);
-    pad(f.params, width, params, Cell::kParams, s.hidden);
+    params.spread(f.params, Cell::kParams, s.hidden, width);
 
     const Even tiles(s.batch, kTileRows);
     for (long tile = 0; tile < tiles.pieces; tile++) {
@@ -117,19 +140,21 @@ struct Sequence {
         for (long r = 0; r < rows; r++)
           copy_row(f.x + r * kRow, x + (first + r) * s.x_batch + t * s.x_step, s.features);
         pre_activations(s, f, rows);
-        for (long r = 0; r < rows; r++)
-          for (long j = 0; j < width; j += kWidth) {
-            Vec a[kSums], p[Cell::kParams], old[Cell::kStates], fresh[Cell::kStates], kept[kRoom];
+        for (long j = 0; j < width; j += kWidth) {
+          Vec p[Cell::kParams];
+          for (int i = 0; i < Cell::kParams; i++) p[i] = load(f.params + i * width + j);
+          for (long r = 0; r < rows; r++) {
+            Vec a[kSums], old[Cell::kStates], fresh[Cell::kStates], kept[kRoom];
             for (int i = 0; i < kSums; i++) a[i] = load(f.sums + (r * kSums + i) * width + j);
-            for (int i = 0; i < Cell::kParams; i++) p[i] = load(f.params + i * width + j);
-            for (int i = 0; i < Cell::kStates; i++) old[i] = load(before + r * item + i * width + j);
+            const float *const from = before + r * item + j;
+            for (int i = 0; i < Cell::kStates; i++) old[i] = load(from + i * width);
             Cell::forward(a, p, old, fresh, kept);
             store(f.h + r * kRow + j, fresh[0]);
             float *to = now + r * item + j;
-            for (int i = 0; i < Cell::kStates; i++) store(to + i * width, fresh[i]);
-            if (keep)
-              for (int i = 0; i < Cell::kSaved; i++) store(to + (Cell::kStates + i) * width, kept[i]);
+            for (int i = 0; i < Cell::kStates; i++, to += width) store(to, fresh[i]);
+            for (int i = 0; keep && i < Cell::kSaved; i++, to += width) store(to, kept[i]);
           }
+        }
       }
       for (long r = 0; r < rows; r++)
         memcpy(h_last + (first + r) * s.hidden, now + r * item, s.hidden * sizeof(float));
@@ -140,14 +165,14 @@ struct Sequence {
     const long width = s.width(), across = kGates * width;
     const Segment both[] = {{f.h, 1, f.u, across, Cell::kRecurrent ? s.hidden : 0},
                             {f.x, 1, f.w, across, s.features}};
-    multiply<kRow>({f.sums, kSums * width, nullptr, 0, both, 2}, rows, Cell::kBlocks * width);
+    multiply<kRow>({f.sums, kSums * width, false, both, 2}, rows, Cell::kBlocks * width);
     if (Cell::kSplit) {
       const long block = Cell::kBlocks * width;
       const Segment from_x = {f.x, 1, f.w + block, across, s.features};
       const Segment from_h = {f.h, 1, f.u + block, across, s.hidden};
       float *const sums = f.sums + block;
-      multiply<kRow>({sums, kSums * width, nullptr, 0, &from_x, 1}, rows, width);
-      multiply<kRow>({sums + width, kSums * width, nullptr, 0, &from_h, 1}, rows, width);
+      multiply<kRow>({sums, kSums * width, false, &from_x, 1}, rows, width);
+      multiply<kRow>({sums + width, kSums * width, false, &from_h, 1}, rows, width);
     }
   }
 
@@ -170,14 +195,14 @@ struct Sequence {
 
   // d_x [batch][steps][...], in the strides of x, is added to; may be null.
   static void backward(const Shape &s, const float *x, const float *w, const float *u,
-                       const float *params, const float *saved, const float *d_h_last, float *d_w,
-                       float *d_u, float *d_params, float *d_x, float *scratch) {
+                       Params params, const float *saved, const float *d_h_last, float *d_w,
+                       float *d_u, float *const *d_params, float *d_x, float *scratch) {
     const long width = s.width(), item = kItems * width;
     Arena arena{scratch};
     const Backward b(arena, s);
     if (d_x) pad(b.w, Shape::padded(s.features), w, kGates * s.hidden, s.features);
     if (Cell::kRecurrent) pad(b.u, width, u, kGates * s.hidden, s.hidden);
-    pad(b.params, width, params, Cell::kParams, s.hidden);
+    params.spread(b.params, Cell::kParams, s.hidden, width);
     zero(b.d_w, s.features * kGates * width);
     zero(b.d_u, s.hidden * kGates * width);
     zero(b.d_params, Cell::kParams * width);
@@ -209,8 +234,7 @@ struct Sequence {
     }
     unpack(d_w, b.d_w, kGates, s.hidden, width, s.features);
     if (Cell::kRecurrent) unpack(d_u, b.d_u, kGates, s.hidden, width, s.hidden);
-    for (int i = 0; i < Cell::kParams; i++)
-      memcpy(d_params + i * s.hidden, b.d_params + i * width, s.hidden * sizeof(float));
+    params.gather(d_params, b.d_params, Cell::kParams, s.hidden, width);
   }
 
   // e of one step from d, d of the states before without the way through U, and dL/dp
@@ -221,7 +245,7 @@ struct Sequence {
       Vec p[Cell::kParams], d_p[Cell::kParams];
       for (int i = 0; i < Cell::kParams; i++) {
         p[i] = load(b.params + i * width + j);
-        d_p[i] = load(b.d_params + i * width + j);
+        d_p[i] = Vec{};
       }
       for (long r = 0; r < rows; r++) {
         Vec d[Cell::kStates], old[Cell::kStates], fresh[Cell::kStates], kept[kRoom];
@@ -238,7 +262,10 @@ struct Sequence {
         for (int i = 0; i < kSums; i++) store(e + i * kChunkRows * kRow + r * kRow + j, out[i]);
         for (int i = 0; i < Cell::kStates; i++) store(d_row + i * width, carry[i]);
       }
-      for (int i = 0; i < Cell::kParams; i++) store(b.d_params + i * width + j, d_p[i]);
+      for (int i = 0; i < Cell::kParams; i++) {
+        float *const to = b.d_params + i * width + j;
+        store(to, load(to) + d_p[i]);
+      }
     }
   }
 
@@ -249,7 +276,7 @@ struct Sequence {
     for (int g = 0; g < kGates; g++)
       segments[g] = {e + sum_of_u(g) * kChunkRows * kRow, 1, b.u + g * s.hidden * width, width,
                      s.hidden};
-    multiply<kRow>({b.d, d_row, b.d, d_row, segments, kGates}, rows, width);
+    multiply<kRow>({b.d, d_row, true, segments, kGates}, rows, width);
   }
 
   static void add_d_x(const Shape &s, const Backward &b, const float *e, float *d_x, long rows) {
@@ -257,7 +284,7 @@ struct Sequence {
     Segment segments[kGates];
     for (int g = 0; g < kGates; g++)
       segments[g] = {e + g * kChunkRows * kRow, 1, b.w + g * s.hidden * across, across, s.hidden};
-    multiply<kRow>({b.d_x, across, nullptr, 0, segments, kGates}, rows, across);
+    multiply<kRow>({b.d_x, across, false, segments, kGates}, rows, across);
     for (long r = 0; r < rows; r++)
       for (long k = 0; k < s.features; k++) d_x[r * s.x_batch + k] += b.d_x[r * across + k];
   }
@@ -268,12 +295,12 @@ struct Sequence {
     for (int g = 0; g < kGates; g++) {
       float *const d_w = b.d_w + g * width;
       const Segment x = {b.x, s.features, b.e + g * kChunkRows * kRow, kRow, n};
-      multiply<1>({d_w, across, d_w, across, &x, 1}, s.features, width);
+      multiply<1>({d_w, across, true, &x, 1}, s.features, width);
       if (Cell::kRecurrent) {
         float *const d_u = b.d_u + g * width;
         const float *const e = b.e + sum_of_u(g) * kChunkRows * kRow;
         const Segment h = {before, kItems * width, e, kRow, n};
-        multiply<1>({d_u, across, d_u, across, &h, 1}, s.hidden, width);
+        multiply<1>({d_u, across, true, &h, 1}, s.hidden, width);
       }
     }
   }

@@ -1,4 +1,5 @@
-// Vectors of floats, and exp, sigmoid and tanh on them.
+// Vectors of floats, and exp, sigmoid and tanh on them: within 2.5 ulp of the exact value, sigmoid
+// for |x| <= 80, beyond which it is as at 80 (1.8e-35).
 //
 // The width follows the compiler's target; nothing else in the kernel knows it. All of it is plain
 // GNU C++ vector extensions, so without -march=native the same source compiles to SSE2 or NEON.
@@ -7,6 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 constexpr int kWidth = 16;
 constexpr int kAccumulators = 25;  // of 32 registers; the rest hold a row of the right operand
@@ -14,11 +19,11 @@ constexpr int kMaxColumns = 5;
 #elif defined(__AVX__)
 constexpr int kWidth = 8;
 constexpr int kAccumulators = 12;  // of 16 registers
-constexpr int kMaxColumns = 3;
+constexpr int kMaxColumns = 2;
 #else
 constexpr int kWidth = 4;
 constexpr int kAccumulators = 12;
-constexpr int kMaxColumns = 3;
+constexpr int kMaxColumns = 2;
 #endif
 
 typedef float Vec __attribute__((vector_size(4 * kWidth)));
@@ -38,10 +43,19 @@ static INLINE Vec all(float value) { return value - Vec{}; }
 
 static INLINE Vec bits_to_float(IntVec bits) { return (Vec)bits; }
 
-// Within [low, high]; a NaN stays a NaN, so that a training that diverges is seen to.
+// The lesser and the greater; where either is a NaN, b.
+#if defined(__AVX__) && !defined(__AVX512F__)
+// gcc makes three instructions of `a < b ? a : b` here, a fifth of a small network's forward pass
+static INLINE Vec least(Vec a, Vec b) { return (Vec)_mm256_min_ps((__m256)a, (__m256)b); }
+static INLINE Vec greatest(Vec a, Vec b) { return (Vec)_mm256_max_ps((__m256)a, (__m256)b); }
+#else
+static INLINE Vec least(Vec a, Vec b) { return a < b ? a : b; }
+static INLINE Vec greatest(Vec a, Vec b) { return a > b ? a : b; }
+#endif
+
+// Within [low, high]; a NaN stays a NaN, so that a training that diverges is noticed.
 static INLINE Vec clamp(Vec v, float low, float high) {
-  v = all(high) < v ? all(high) : v;
-  return all(low) > v ? all(low) : v;
+  return greatest(all(low), least(all(high), v));
 }
 
 // e^y = scale * (1 + q), |y| <= 87. y = n ln 2 + r with |r| <= ln 2 / 2, scale = 2^n, q = e^r - 1.
@@ -79,15 +93,4 @@ static INLINE Vec tanh(Vec x) {
   const Exp e = exp_parts(clamp(x + x, -20.0f, 20.0f));
   const Vec m = e.scale * e.q + (e.scale - 1.0f);
   return m / (m + 2.0f);
-}
-
-// sigmoid(x) and tanh(y) with one division between them
-static INLINE void sigmoid_tanh(Vec x, Vec y, Vec *s, Vec *t) {
-  const Exp ex = exp_parts(clamp(-x, -60.0f, 60.0f));
-  const Exp ey = exp_parts(clamp(y + y, -20.0f, 20.0f));
-  const Vec under = 1.0f + (ex.scale + ex.scale * ex.q);
-  const Vec m = ey.scale * ey.q + (ey.scale - 1.0f);
-  const Vec inverse = 1.0f / (under * (m + 2.0f));
-  *s = (m + 2.0f) * inverse;
-  *t = m * (under * inverse);
 }
