@@ -48,8 +48,8 @@ def _say_why_not() -> bool:
 class _Memory:
     """Floats that the kernel works in; given back for the next one to use when nobody holds them.
 
-    A sequence needs megabytes, and having the system hand out fresh pages for them takes as long as
-    all the arithmetic of a small network. Pieces outlive a backward pass that retains the graph.
+    A sequence needs megabytes, and to have the system hand out fresh pages for them every time is
+    felt in a small network. Pieces outlive a backward pass that retains the graph.
     """
 
     _free: ClassVar[dict[int, Tensor]] = {}
