@@ -37,6 +37,7 @@ from harness.qmodel import QModel
 from harness.quantize import float_bytes, integer_bytes, paper_bytes, quantise
 from harness.reference import CELLS, Dims
 from harness.reference.model import run
+from harness.tools import file_lock
 
 SOURCE_VERSION = 4  # raise it when training, compression or quantisation changes its results
 
@@ -311,12 +312,28 @@ class _Job:
         before: FloatModel | None,
     ) -> tuple[FloatModel, float]:
         """The float model after a stage and its training seconds, from the cache or now."""
-        folder = _folder("networks", self.network_key(stage))
+        key = self.network_key(stage)
+        folder = _folder("networks", key)
+        with file_lock(f"network-{key[:40]}"):  # whoever waits finds it trained
+            kept = self._cached_stage(folder)
+            return kept or self._train_stage(stage, folder, x, y, constants, before)
+
+    def _cached_stage(self, folder: Path) -> tuple[FloatModel, float] | None:
         try:
             record = json.loads((folder / "stage.json").read_text())
             return self._named(FloatModel.load(folder / "float.npz")), float(record["seconds"])
         except (OSError, ValueError, KeyError, TypeError, HarnessError):
-            pass
+            return None  # missing or damaged: train
+
+    def _train_stage(
+        self,
+        stage: str,
+        folder: Path,
+        x: NDArray[np.float32],
+        y: NDArray[np.int64],
+        constants: Standardisation,
+        before: FloatModel | None,
+    ) -> tuple[FloatModel, float]:
         try:
             import torch
 

@@ -109,11 +109,13 @@ def render_sources(
         raise near_miss("storage", storage, POLICIES)
     _check_settings(model, board_name, max_payload, bench_raw)
     chosen = {name: pick(matrix, storage) for name, matrix in model.matrices.items()}
-    arrays = [*_arrays(model, chosen, bench_raw), *_identity(model, board_name)]
+    # Sorted: a model has no order of its own, fresh from training or loaded from a file.
+    arrays = sorted([*_arrays(model, chosen, bench_raw), *_identity(model, board_name)], key=_name)
+    macros = sorted(_macros(model, chosen, clock_hz, baud, max_payload, len(bench_raw)).items())
     context = {
         "model": model,
         "board_name": board_name,
-        "macros": list(_macros(model, chosen, clock_hz, baud, max_payload, len(bench_raw)).items()),
+        "macros": macros,
         "arrays": arrays,
     }
     _write_tree(destination, context, _sources(model, hal, chosen))
@@ -273,6 +275,10 @@ def _literal(value: int, itemsize: int) -> str:
     if itemsize >= 2 and value == -(1 << (8 * itemsize - 1)):
         return f"(-{-(value + 1)}{suffix} - 1)"
     return f"{value}{suffix}"
+
+
+def _name(array: _Array) -> str:
+    return array.name
 
 
 def _weigh(arrays: list[_Array], prefix: str) -> int:

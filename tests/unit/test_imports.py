@@ -38,7 +38,7 @@ ALLOWED = {
     "compress": "errors models presets train",
     "language": "datasets errors models presets train",
     "pipeline": "compress datasets errors files floatmodel fused paths presets qmodel quantize "
-    "reference train",
+    "reference tools train",
     "plots": "errors files results",
     "report": "errors files plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import ModelFileError, UsageError
 from harness.firmware.render import HALS, firmware_id_flag, render_sources, source_digest
 from harness.firmware.storage import STORAGES, allowed, pack, packed_size, pick
+from harness.qmodel import QModel
 from harness.reference import CELLS
 from tests.models import random_qmodel, random_raw
 
@@ -235,3 +236,24 @@ def test_an_index_list_has_a_byte_for_column_and_count():
         assert pick(matrix, "size") != "index"
     assert allowed(full[:, :255], "index")
     assert allowed(np.eye(2, 256, dtype=np.int8), "index")
+
+
+def test_a_model_loaded_from_its_file_gives_the_same_bytes(tmp_path):
+    model = random_qmodel("gru")
+    model.save(tmp_path / "m.npz")
+    loaded = QModel.load(tmp_path / "m.npz")
+    assert list(loaded.shifts) != list(model.shifts)  # the file sorts them
+    digests = set()
+    for i, one in enumerate((model, loaded)):
+        rendered = render_sources(
+            one,
+            board_name="uno",
+            hal="avr",
+            clock_hz=16_000_000,
+            baud=115_200,
+            max_payload=128,
+            bench_raw=random_raw(model, 1)[0],
+            destination=tmp_path / str(i),
+        )
+        digests.add(rendered.digest)
+    assert len(digests) == 1
