@@ -154,7 +154,7 @@ def test_a_linkers_words_reach_the_error(cache):
 
 def test_a_build_that_hangs_is_ended(cache, monkeypatch):
     monkeypatch.setattr(build, "LOCAL_DEADLINE_S", 0.1)
-    with pytest.raises(BuildError, match="took more than 0 s"):
+    with pytest.raises(BuildError, match=r"took more than \d+ s; last words"):
         build_tree(writer("uno"), UNO, name="m")
     monkeypatch.undo()
 
