@@ -80,11 +80,6 @@ class Sparsifier:
         self.masks = {name: state[name] for name in self.targets}
 
 
-def is_sparse(h: Hyper) -> bool:
-    """Whether the hyper-parameters ask for a sparse stage at all."""
-    return h.density_w < 1.0 or h.density_u < 1.0
-
-
 def train_first(
     network: Network,
     x: NDArray[np.float32],

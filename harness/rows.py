@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness import results
 from harness.bench import Measurement, Windows, percentiles
 from harness.boards import Board
-from harness.datasets import Dataset, features
+from harness.datasets import Dataset
 from harness.firmware.build import Firmware
 from harness.pipeline import TrainedModel
 from harness.qmodel import QModel
@@ -18,13 +19,14 @@ from harness.reference.model import run
 Row = dict[str, Any]
 
 
-def model_row(trained: TrainedModel, dataset: Dataset, windows: Windows) -> Row:
+def model_row(
+    trained: TrainedModel, dataset: Dataset, windows: Windows, x: NDArray[np.float32]
+) -> Row:
     """What is known of a model before any board: sizes, and accuracies on the host.
 
     `accuracy_float` and `accuracy_host` are over the streamed windows, like `accuracy_board`;
-    `*_test` over the whole test set.
+    `*_test` over the whole test set. x: the streamed windows, standardised, [N, T, D].
     """
-    x = features(dataset, "test")[windows.index]
     row: Row = {
         "dataset": dataset.name,
         "model": trained.spec.name,

@@ -19,7 +19,7 @@ import pandas as pd
 from harness import events, lab, pipeline, presets, provenance, results
 from harness.bench import Windows, draw_windows, measure
 from harness.boards import Board, find_kind
-from harness.datasets import Dataset, load, raw
+from harness.datasets import Dataset, features, load, raw
 from harness.errors import DoesNotFit, HarnessError, Interrupted, LabError, UsageError
 from harness.events import Event, Listener, ignore
 from harness.firmware.build import Firmware, build_firmware
@@ -168,6 +168,7 @@ class _Chain:
         test = dataset.part("test")
         index = draw_windows(len(test), options.windows, options.seed)
         self.windows = Windows(raw(dataset, "test")[index], test.y[index], index)
+        self.features = features(dataset, "test")[index]
 
     def run(self) -> pd.DataFrame:
         """All stages; the summary."""
@@ -232,7 +233,7 @@ class _Chain:
         self.write_tables()
 
     def _common(self, trained: TrainedModel) -> Row:
-        row = model_row(trained, self.dataset, self.windows)
+        row = model_row(trained, self.dataset, self.windows, self.features)
         return row | {
             "run_id": self.folder.name,
             "board": self.board.kind,

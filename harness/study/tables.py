@@ -14,7 +14,6 @@ from harness import paths, results
 from harness.study.stats import Mean, mean_interval
 
 GROUP = ["model", "companded"]
-MIN_SEEDS = 1
 
 
 def rows_of(folders: Iterable[Path]) -> pd.DataFrame:

@@ -23,8 +23,6 @@ from harness.fused import build, library
 from harness.models.cell import plain_forward
 from harness.models.fastgrnn import FastGRNN
 
-pytestmark = pytest.mark.skipif(not fused.available(), reason=f"no kernel: {fused.why_not()}")
-
 TOLERANCE = 1e-5
 F = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu}
 
