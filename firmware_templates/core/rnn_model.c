@@ -21,7 +21,7 @@ void rnn_model_reset(void)
 static int16_t companded(const int16_t *raw, uint16_t d)
 {
 #if RNN_COMPANDED
-    if (RNN_LOAD_U8(rnn_model_pre_companded + d))
+    if (RNN_LOAD_U8(rnn_table_pre_companded + d))
         return rnn_compand_s16(raw[d], rnn_table_compander);
 #endif
     return raw[d];
@@ -30,8 +30,8 @@ static int16_t companded(const int16_t *raw, uint16_t d)
 void rnn_model_step(const int16_t *raw)
 {
     for (uint16_t d = 0; d < RNN_FEATURES; d++)
-        x[d] = rnn_standardise_s16_s8(companded(raw, d), RNN_LOAD_S16(rnn_model_pre_multiplier + d),
-                                      RNN_LOAD_S32(rnn_model_pre_offset + d), RNN_PRE_SHIFT,
+        x[d] = rnn_standardise_s16_s8(companded(raw, d), RNN_LOAD_S16(rnn_table_pre_multiplier + d),
+                                      RNN_LOAD_S32(rnn_table_pre_offset + d), RNN_PRE_SHIFT,
                                       &rnn_counters.input);
     rnn_cell_step(x);
 }

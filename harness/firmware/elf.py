@@ -35,8 +35,8 @@ class MemoryUse:
     Fields
         flash_bytes        the image the uploader writes, from its first to its last byte
         ram_static_bytes   .data + .bss + .noinit
-        model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier, input stage
-        table_flash_bytes  data `rnn_table_*`: shared non-linearities and the input compander
+        model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier
+        table_flash_bytes  data `rnn_table_*`: shared non-linearities and the input stage
         symbols            size of every object and function, in flash or RAM, by name
     """
 

@@ -50,9 +50,9 @@ class Rendered:
         sources        the files to compile, sorted
         linker_script  the HAL's own, or None where the platform's default serves
         storage        matrix name -> dense, index or bitmap
-        model_bytes    bytes of the `rnn_model_*` arrays: weights, their places, biases, classifier,
-                       input stage
-        table_bytes    bytes of the `rnn_table_*` arrays
+        model_bytes    bytes of the `rnn_model_*` arrays: weights, their places, biases, classifier
+        table_bytes    bytes of the `rnn_table_*` arrays: non-linearities, and the input stage
+                       (compander, 7 bytes a channel of standardisation)
         bench_bytes    bytes of the `rnn_bench_*` array
         digest         `source_digest` of the tree
     """
@@ -248,7 +248,8 @@ def _arrays(
             note = f"[{array.shape[0]}, {array.shape[1]}] {chosen[name]}"
             yield _array(f"rnn_model_{name}", pack(array, chosen[name]), note)
         else:
-            yield _array(f"rnn_model_{name}", array)
+            kind = "table" if name.startswith("pre_") else "model"
+            yield _array(f"rnn_{kind}_{name}", array)
     for name, table in model.tables.items():
         if name != "compander" or model.tensors["pre_companded"].any():
             yield _array(f"rnn_table_{name}", table)
