@@ -9,16 +9,14 @@ support frozen. Ours: a projection every 15 steps, the density falling along a c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.models import Network
+from harness.models import Cell
 from harness.presets import Hyper
-from harness.train import Outcome, Progress, Stage, fit, ignore
+from harness.train import Outcome, Stage, Training, fit
 
 EVERY_STEPS = 15
 RAMP_SHARE = 0.6
@@ -33,7 +31,7 @@ def ramp(step: int, steps: int, target: float) -> float:
 def largest(values: Tensor, count: int) -> Tensor:
     """Mask of the `count` largest magnitudes; ties go to the earlier entry."""
     order = torch.argsort(values.detach().abs().flatten(), descending=True, stable=True)
-    mask = torch.zeros(values.numel(), dtype=torch.bool)
+    mask = torch.zeros_like(order, dtype=torch.bool)
     mask[order[:count]] = True
     return mask.view(values.shape)
 
@@ -52,10 +50,10 @@ class Sparsifier:
         }
 
     @classmethod
-    def of(cls, network: Network, h: Hyper, *, frozen: bool) -> Sparsifier:
-        """For the cell's matrices whose density under `h` is below 1."""
+    def of(cls, cell: Cell, h: Hyper, *, frozen: bool) -> Sparsifier:
+        """For the matrices whose density under `h` is below 1."""
         chosen = {}
-        for name, parameter in network.cell.matrices().items():
+        for name, parameter in cell.matrices().items():
             density = h.density_w if name.startswith("W") else h.density_u
             if density < 1.0:
                 chosen[name] = (parameter, density)
@@ -71,6 +69,7 @@ class Sparsifier:
                     density = target if step == steps else ramp(step, steps, target)
                     count = max(1, round(density * parameter.numel()))
                     self.masks[name] = largest(parameter, count)
+                self.masks[name] = self.masks[name].to(parameter.device)
                 parameter.mul_(self.masks[name])
 
     def state(self) -> dict[str, Tensor]:
@@ -80,65 +79,31 @@ class Sparsifier:
         self.masks = {name: state[name] for name in self.targets}
 
 
-def train_first(
-    network: Network,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    h: Hyper,
-    seed: int,
-    *,
-    progress: Progress = ignore,
-    checkpoint: Path | None = None,
-) -> Outcome:
-    """Stage L: dense, or the low-rank factors. Trains in place."""
+def train_first(training: Training) -> Outcome:
+    """Stage L: dense, or the low-rank factors."""
+    h = training.hyper
     name = "dense" if h.rank_w is None and h.rank_u is None else "low-rank"
-    stage = Stage(name, 0, h.epochs, h.lr)
-    return fit(network, x, y, stage, h, seed, progress=progress, checkpoint=checkpoint)
+    return fit(training, Stage(name, 0, h.epochs, h.lr))
 
 
-def train_sparse(
-    network: Network,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    h: Hyper,
-    seed: int,
-    *,
-    progress: Progress = ignore,
-    checkpoint: Path | None = None,
-) -> Outcome:
-    """Stage S: thresholding, then frozen support. Trains in place, at half the learning rate."""
-    outcomes = []
-    for name, index, epochs in (("sparse", 1, h.epochs_sparse), ("frozen", 2, h.epochs_frozen)):
-        constraint = Sparsifier.of(network, h, frozen=name == "frozen")
-        file = checkpoint.with_suffix(f".{name}") if checkpoint is not None else None
-        outcomes.append(
-            fit(
-                network,
-                x,
-                y,
-                Stage(name, index, epochs, h.lr / 2),
-                h,
-                seed,
-                progress=progress,
-                constraint=constraint,
-                checkpoint=file,
-            )
-        )
-    last = outcomes[-1] if h.epochs_frozen else outcomes[0]
-    return Outcome(last.loss, last.accuracy, sum(o.seconds for o in outcomes))
+def train_sparse(training: Training) -> Outcome:
+    """Stage S: thresholding, then frozen support, at half the learning rate."""
+    h = training.hyper
+    thresholded = _constrained(training, Stage("sparse", 1, h.epochs_sparse, h.lr / 2))
+    frozen = _constrained(training, Stage("frozen", 2, h.epochs_frozen, h.lr / 2))
+    last = frozen if h.epochs_frozen else thresholded
+    return replace(last, seconds=thresholded.seconds + frozen.seconds)
 
 
-def train_rounded(
-    network: Network,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    h: Hyper,
-    seed: int,
-    *,
-    progress: Progress = ignore,
-    checkpoint: Path | None = None,
-) -> Outcome:
-    """The stage before Q of cells that need it: train on with rounded weights. In place."""
-    network.cell.round_weights()
-    stage = Stage("rounded", 3, h.epochs_rounded, h.lr / 2)
-    return fit(network, x, y, stage, h, seed, progress=progress, checkpoint=checkpoint)
+def train_rounded(training: Training) -> Outcome:
+    """The stage before Q: train on with rounded weights, the support fixed."""
+    h = training.hyper
+    training.network.cell.round_weights()
+    return _constrained(training, Stage("rounded", 3, h.epochs_rounded, h.lr / 2))
+
+
+def _constrained(training: Training, stage: Stage) -> Outcome:
+    """A stage with a support: found anew in the stage `sparse`, else kept."""
+    watch = Sparsifier.of(training.network.cell, training.hyper, frozen=stage.name != "sparse")
+    file = training.checkpoint and training.checkpoint.with_suffix(f".{stage.name}")
+    return fit(replace(training, checkpoint=file), stage, watch)

@@ -39,7 +39,7 @@ from harness.reference import CELLS, Dims
 from harness.reference.model import run
 from harness.tools import file_lock
 
-SOURCE_VERSION = 4  # raise it when training, compression or quantisation changes its results
+SOURCE_VERSION = 6  # raise it when training, compression or quantisation changes its results
 
 Progress = Callable[[str, int, int, float, float], None]
 
@@ -98,6 +98,12 @@ class TrainedModel:
         """Of the integer model, or of the float one."""
         return self.qmodel.sha256 if self.qmodel is not None else self.float_model.sha256
 
+    @property
+    def state_bound(self) -> float | None:
+        """Proved bound of |h| over a window (FastGRNN: zeta + T nu); None where there is none."""
+        model = self.float_model
+        return CELLS[model.cell].state_bound(model.scalars, model.steps, model.dims.options)
+
 
 def _ignore(stage: str, done: int, total: int, loss: float, accuracy: float) -> None:
     pass
@@ -113,11 +119,13 @@ def train_model(
     progress: Progress | None = None,
     hold_out: bool = False,
     overrides: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> TrainedModel:
     """Train `name` on a data set under a preset, or take it from the cache.
 
     Trains on train and validation windows together; with `hold_out` on train only, and reports the
     validation accuracy. `overrides` replace hyper-parameters by name. Nothing is chosen on test.
+    `device` is where torch trains, `cpu` or `cuda`; each has its own bits and its own cache entry.
     `progress(stage, epochs done, epochs in all, loss, training accuracy)` is called per epoch.
     """
     spec = parse_model_name(name)
@@ -125,7 +133,7 @@ def train_model(
     h = applied(spec, hyper(preset, data.name, spec.cell, overrides))
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed is {seed!r}, must be an integer from 0")
-    job = _Job(spec, data, preset, seed, h, hold_out, progress or _ignore)
+    job = _Job(spec, data, preset, seed, h, hold_out, progress or _ignore, device)
     kept = job.cached()
     return kept if kept is not None else job.train()
 
@@ -166,6 +174,7 @@ class _Job:
     hyper: Hyper
     hold_out: bool
     progress: Progress
+    device: str
 
     def network_key(self, stage: str) -> str:
         """Hash of what decides the float weights after `stage`: first, sparse or rounded."""
@@ -184,6 +193,8 @@ class _Job:
             "seed": self.seed,
             "stage": stage,
         }
+        if self.device != "cpu":  # other bits; what a CPU trained keeps its key
+            parts["device"] = self.device
         return _hash(parts)
 
     @property
@@ -251,8 +262,8 @@ class _Job:
     # -- making it -------------------------------------------------------------------------------
 
     def train(self) -> TrainedModel:
-        constants = standardisation(self.data)
         split = "train" if self.hold_out else "fit"
+        constants = standardisation(self.data, split)
         x = features(self.data, split, constants)
         y = self.data.part(split).y
         x_test = features(self.data, "test", constants)
@@ -298,6 +309,7 @@ class _Job:
             "seed": self.seed,
             "hyper": asdict(self.hyper),
             "hold_out": self.hold_out,
+            "device": self.device,
             "torch": _torch_version(),
             "kernel": fused.identifier(),
             "numpy": np.__version__,
@@ -338,7 +350,7 @@ class _Job:
             import torch
 
             from harness import compress
-            from harness.train import build
+            from harness.train import Training, build
         except ImportError as error:
             raise UsageError(
                 f"{self.spec.name} on {self.data.name} is not trained yet; training needs torch",
@@ -359,7 +371,9 @@ class _Job:
             "rounded": compress.train_rounded,
         }[stage]
         checkpoint = folder / "checkpoint.pt"
-        outcome = train(network, x, y, h, self.seed, progress=self.progress, checkpoint=checkpoint)
+        outcome = train(
+            Training(network, x, y, h, self.seed, self.progress, checkpoint, self.device)
+        )
         model = FloatModel(
             cell=self.spec.cell,
             dims=Dims(data.features, h.hidden, data.classes, h.rank_w, h.rank_u, h.options),

@@ -27,12 +27,12 @@ from harness.reference import CELLS, Dims, ReferenceCell, accumulator_bounds
 from harness.reference.preprocess import COMPANDER_SIZE
 
 MAGIC = "harness-qmodel"
-VERSION = 1
+VERSION = 2
 MAX_FILE_BYTES = 8 << 20
 MAX_FEATURES, MAX_HIDDEN, MAX_CLASSES, MAX_STEPS = 512, 512, 255, 65535
 MAX_SHIFT = 30
 HASHED_META = (
-    "cell", "name", "dataset", "steps", "dims", "state_bits", "weight_bits", "gate_bits",
+    "cell", "name", "dataset", "steps", "dims", "state_bits", "weight_bits",
     "fracs", "shifts", "class_names",
 )  # fmt: skip
 
@@ -71,7 +71,6 @@ class QModel:
     raw_step: NDArray[np.float64]
     class_names: tuple[str, ...]
     weight_bits: int = 8
-    gate_bits: int = 8
     info: Mapping[str, Any] = field(default_factory=dict)  # provenance; not part of the hash
 
     def __post_init__(self) -> None:
@@ -173,7 +172,6 @@ def _meta(model: QModel) -> dict[str, Any]:
         },
         "state_bits": model.state_bits,
         "weight_bits": model.weight_bits,
-        "gate_bits": model.gate_bits,
         "fracs": dict(model.fracs),
         "shifts": dict(model.shifts),
         "class_names": list(model.class_names),
@@ -196,7 +194,6 @@ def _from_parts(meta: Mapping[str, Any], arrays: Arrays) -> QModel:
         dims=_dims(meta["dims"]),
         state_bits=_integer(meta["state_bits"], "state_bits"),
         weight_bits=_integer(meta["weight_bits"], "weight_bits"),
-        gate_bits=_integer(meta["gate_bits"], "gate_bits"),
         fracs={str(k): _integer(v, f"frac {k}") for k, v in meta["fracs"].items()},
         shifts={str(k): _integer(v, f"shift {k}") for k, v in meta["shifts"].items()},
         tensors={k[2:]: v for k, v in arrays.items() if k.startswith("t.")},
@@ -299,7 +296,6 @@ def _validate_sizes(model: QModel) -> None:
     )
     _require(model.state_bits in (8, 16), f"state_bits is {model.state_bits}, must be 8 or 16")
     _require(model.weight_bits == 8, f"weight_bits is {model.weight_bits}, must be 8")
-    _require(model.gate_bits == 8, f"gate_bits is {model.gate_bits}, must be 8")
     _require(
         len(model.class_names) == dims.classes,
         f"{len(model.class_names)} class names for {dims.classes} classes",

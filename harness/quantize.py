@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,8 @@ def quantise(
                 f"{model.cell}: tensor {tensor} is not finite, training diverged",
                 hint="lower the learning rate",
             )
+    options = _cell(model).integer_options(model.dims.options, model.steps)
+    model = replace(model, dims=replace(model.dims, options=options))
     stride = -(-len(calibration) // CALIBRATION_WINDOWS)
     windows = calibration[::stride]
     formats = _initial_formats(model, windows, state_bits)
@@ -269,15 +271,20 @@ def integer_bytes(model: QModel) -> int:
 
 
 def paper_bytes(model: FloatModel | QModel) -> int:
-    """The FastGRNN paper's account, as its Table 11 can be reconstructed: per matrix a value and an
-    index for each nonzero where fewer than half are, else a value for each entry; one unit for each
-    bias, scalar and classifier weight. Units: a byte when quantised, else four."""
+    """Bytes of a model by the FastGRNN paper's account: `paper_values`, the classifier's included,
+    of a byte when quantised, else of four."""
     unit = 1 if isinstance(model, QModel) else 4
     spec = CELLS[model.cell].tensor_spec(model.dims)
+    return unit * paper_values({name: model.tensors[name] for name in spec})
+
+
+def paper_values(tensors: Mapping[str, NDArray[Any]]) -> int:
+    """Values and indices as the FastGRNN paper counts them, as its Table 11 can be reconstructed:
+    per matrix a value and an index for each nonzero where fewer than half are, else a value for
+    each entry; one value for each bias, scalar and classifier weight."""
     total = 0
-    for name in spec:
-        tensor = model.tensors[name]
+    for name, tensor in tensors.items():
         nonzero = int(np.count_nonzero(tensor))
         is_sparse = name in MATRIX_NAMES and nonzero < tensor.size / 2
         total += 2 * nonzero if is_sparse else tensor.size
-    return unit * total
+    return total

@@ -39,6 +39,7 @@ class RunOptions:
 
     windows    how many test windows to stream, drawn over the whole test set; None = all
     overrides  hyper-parameters that replace the preset's, by name, for every model
+    device     where torch trains: cpu or cuda
     """
 
     board: str
@@ -52,6 +53,7 @@ class RunOptions:
     port: str | None = None
     data_dir: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunOptions:
@@ -168,7 +170,6 @@ class _Chain:
         test = dataset.part("test")
         index = draw_windows(len(test), options.windows, options.seed)
         self.windows = Windows(raw(dataset, "test")[index], test.y[index], index)
-        self.features = features(dataset, "test")[index]
 
     def run(self) -> pd.DataFrame:
         """All stages; the summary."""
@@ -197,6 +198,7 @@ class _Chain:
             self.options.seed,
             progress=events.training_progress(self.listen, name),
             overrides=self.options.overrides,
+            device=self.options.device,
         )
         self.listen(events.trained(name, trained.train_seconds, trained.cached))
         return trained
@@ -233,7 +235,9 @@ class _Chain:
         self.write_tables()
 
     def _common(self, trained: TrainedModel) -> Row:
-        row = model_row(trained, self.dataset, self.windows, self.features)
+        constants = trained.float_model.standardisation
+        test = features(self.dataset, "test", constants)[self.windows.index]
+        row = model_row(trained, self.dataset, self.windows, test)
         return row | {
             "run_id": self.folder.name,
             "board": self.board.kind,

@@ -8,6 +8,7 @@ checkpoint and ends with the very bits of one that was not.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.errors import ResultError
+from harness.errors import ResultError, UsageError, near_miss
 from harness.files import atomic_path
 from harness.models import CELLS, Network
 from harness.presets import Hyper
+
+DEVICES = ("cpu", "cuda")
 
 Progress = Callable[[str, int, int, float, float], None]
 """(stage, epochs done, epochs in all, training loss, training accuracy) after every epoch."""
@@ -62,6 +65,30 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Training:
+    """What all stages of one training share.
+
+    Fields
+        network     trained in place
+        x, y        standardised windows [N, T, D] and their labels [N]
+        hyper, seed
+        progress    called after every epoch
+        checkpoint  a file, written after every epoch; an existing one is gone on from. A stage of
+                    several parts has one file each, with its own suffix
+        device      `cpu` or `cuda`; the network comes back to the CPU after every stage
+    """
+
+    network: Network
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    hyper: Hyper
+    seed: int
+    progress: Progress = ignore
+    checkpoint: Path | None = None
+    device: str = "cpu"
+
+
 def build(cell: str, features: int, classes: int, steps: int, h: Hyper, seed: int) -> Network:
     """A fresh network, initialised from `seed`."""
     with torch.random.fork_rng(devices=[]):
@@ -71,56 +98,79 @@ def build(cell: str, features: int, classes: int, steps: int, h: Hyper, seed: in
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small matrices are faster on one thread, and their sums always in the same order."""
+    """Small matrices are faster on one thread, and their sums always in the same order.
+
+    Numbers below 1e-38 count as 0: gradients that die out over a long window would take ten times
+    as long to multiply.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
 
 
-def fit(
-    network: Network,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    stage: Stage,
-    h: Hyper,
-    seed: int,
-    *,
-    progress: Progress = ignore,
-    constraint: Constraint | None = None,
-    checkpoint: Path | None = None,
-) -> Outcome:
-    """Train in place on standardised windows x [N, T, D], labels y [N].
+def find_device(name: str) -> torch.device:
+    """`cpu` or `cuda`. Raises UsageError when torch finds no GPU."""
+    if name not in DEVICES:
+        raise near_miss("device", name, DEVICES)
+    if name == "cuda" and not torch.cuda.is_available():
+        why = "finds no NVIDIA GPU" if torch.version.cuda else "is built without CUDA"
+        raise UsageError(
+            f"device cuda: torch {torch.__version__} {why}",
+            hint="--device cpu; or check `nvidia-smi`, and install a torch for its CUDA version",
+        )
+    return torch.device(name)
 
-    With `checkpoint`, the file is written after every epoch and an existing one is gone on from.
+
+@contextmanager
+def computing(module: torch.nn.Module, name: str) -> Iterator[torch.device]:
+    """The module on a device, float32 without shortcuts and repeatable; then back on the CPU.
+
+    A GPU repeats its own bits where torch has a deterministic form of an operation and warns where
+    it has none. They are not the CPU's: sums have another order.
     """
-    with one_thread():
-        return _fit(network, x, y, stage, h, seed, progress, constraint, checkpoint)
+    device = find_device(name)
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at its first product
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.allow_tf32 = False
+    module.to(device)
+    try:
+        with one_thread():
+            yield device
+    finally:
+        module.to("cpu")
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def fit(training: Training, stage: Stage, constraint: Constraint | None = None) -> Outcome:
+    """Do one stage, or what is left of it. Raises ResultError when the loss is not finite,
+    UsageError when the device is not there."""
+    with computing(training.network, training.device) as device:
+        return _fit(training, stage, constraint, device)
 
 
 def _fit(
-    network: Network,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    stage: Stage,
-    h: Hyper,
-    seed: int,
-    progress: Progress,
-    constraint: Constraint | None,
-    checkpoint: Path | None,
+    training: Training, stage: Stage, constraint: Constraint | None, device: torch.device
 ) -> Outcome:
+    network, h, checkpoint = training.network, training.hyper, training.checkpoint
     optimiser = _optimiser(network, stage.lr, h.weight_decay)
     epoch, outcome = _resume(checkpoint, network, optimiser, constraint)
-    x_all, y_all = torch.from_numpy(x), torch.from_numpy(y)
-    per_epoch = -(-len(y) // h.batch)
+    x_all, y_all = (torch.from_numpy(a).to(device) for a in (training.x, training.y))
+    windows = len(y_all)
+    per_epoch = -(-windows // h.batch)
     while epoch < stage.epochs:
         start_s = time.perf_counter()
-        order, generator = _draw(seed, stage.index, epoch, len(y))
+        order, generator = _draw(training.seed, stage.index, epoch, windows)
         loss_sum, right = 0.0, 0
         for b in range(per_epoch):
-            picked = order[b * h.batch : (b + 1) * h.batch]
+            picked = order[b * h.batch : (b + 1) * h.batch].to(device)
             x_batch, y_batch = x_all[picked], y_all[picked]
             x_batch = _disturb(x_batch, h, generator)
             step, steps = epoch * per_epoch + b, stage.epochs * per_epoch
@@ -128,11 +178,11 @@ def _fit(
             loss, hits = _step(network, optimiser, x_batch, y_batch, lr, h.clip)
             if constraint is not None:
                 constraint.after_step(step + 1, steps)
-            loss_sum += loss * len(y_batch)
-            right += hits
+            loss_sum += float(loss) * len(y_batch)
+            right += int(hits)
         epoch += 1
         seconds = outcome.seconds + time.perf_counter() - start_s
-        outcome = Outcome(loss_sum / len(y), right / len(y), seconds)
+        outcome = Outcome(loss_sum / windows, right / windows, seconds)
         if not math.isfinite(outcome.loss):
             raise ResultError(
                 f"training diverged in epoch {epoch} of stage {stage.name}: the loss is not finite",
@@ -140,7 +190,7 @@ def _fit(
             )
         if checkpoint is not None:
             _save(checkpoint, epoch, outcome, network, optimiser, constraint)
-        progress(stage.name, epoch, stage.epochs, outcome.loss, outcome.accuracy)
+        training.progress(stage.name, epoch, stage.epochs, outcome.loss, outcome.accuracy)
     return outcome
 
 
@@ -151,8 +201,8 @@ def _step(
     y: Tensor,
     lr: float,
     clip: float,
-) -> tuple[float, int]:
-    """One optimiser step; the loss before it, and how many windows were right."""
+) -> tuple[Tensor, Tensor]:
+    """One optimiser step; the loss [] before it, and how many windows were right []."""
     for group in optimiser.param_groups:
         group["lr"] = lr
     optimiser.zero_grad(set_to_none=True)
@@ -165,7 +215,7 @@ def _step(
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimiser.step()
     network.cell.project()
-    return float(loss.detach()), int((logits.detach().argmax(1) == y).sum())
+    return loss.detach(), (logits.detach().argmax(1) == y).sum()
 
 
 def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Generator]:
@@ -177,11 +227,14 @@ def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Gene
 
 
 def _disturb(x: Tensor, h: Hyper, generator: torch.Generator) -> Tensor:
-    """Standardised windows [N, T, D] with Gaussian noise, then without the channels dropped."""
+    """Standardised windows [N, T, D] with Gaussian offsets and noise, then without the channels
+    dropped."""
+    if h.offset_noise:
+        x = x + h.offset_noise * torch.randn((len(x), 1, x.shape[2]), generator=generator)
     if h.noise:
-        x = x + h.noise * torch.randn(x.shape, generator=generator)
+        x = x + h.noise * torch.randn(x.shape, generator=generator).to(x.device)
     if h.channel_dropout:
-        drawn = torch.rand((len(x), 1, x.shape[2]), generator=generator)
+        drawn = torch.rand((len(x), 1, x.shape[2]), generator=generator).to(x.device)
         x = x * (drawn >= h.channel_dropout)
     return x
 
@@ -226,7 +279,7 @@ def _resume(
     if path is None or not path.is_file():
         return fresh
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         loss, accuracy, seconds = state["outcome"]
     except Exception:  # torch, zip and pickle raise a dozen kinds for damaged bytes
         path.unlink(missing_ok=True)

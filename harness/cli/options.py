@@ -26,9 +26,18 @@ def board_options(function: Decorated) -> Decorated:
     )
 
 
+def device_option(function: Decorated) -> Decorated:
+    """--device cpu|cuda."""
+    return click.option(
+        "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+        help="Where torch trains; a GPU has bits and cache entries of its own.",
+    )(function)  # fmt: skip
+
+
 def data_options(function: Decorated) -> Decorated:
-    """--dataset --preset --seed --data-dir --compand."""
+    """--dataset --preset --seed --set --data-dir --compand --device."""
     for option in (
+        device_option,
         click.option(
             "--compand/--no-compand", default=True, show_default=True,
             help="HAR: asinh on the sensors that tell sitting from standing; off = the paper's.",

@@ -50,6 +50,7 @@ def run_command(
     data_dir: Path | None,
     compand: bool,
     overrides: tuple[str, ...],
+    device: str,
     windows: int | None,
     out: Path,
     resume: Path | None,
@@ -80,6 +81,7 @@ def run_command(
                 seed=seed,
                 compand=compand,
                 overrides=parse_overrides(overrides),
+                device=device,
                 port=port,
                 data_dir=str(data_dir.resolve()) if data_dir else None,
             )

@@ -34,6 +34,7 @@ def _trained(
     data_dir: Path | None,
     compand: bool,
     overrides: tuple[str, ...],
+    device: str,
 ) -> list[Any]:
     """Trained models with a progress display."""
     from harness import datasets, events, pipeline, presets
@@ -48,7 +49,7 @@ def _trained(
         for name in names(models):
             progress = events.training_progress(display, name)
             trained = pipeline.train_model(
-                name, data, preset, seed, progress=progress, overrides=replaced
+                name, data, preset, seed, progress=progress, overrides=replaced, device=device
             )
             display(events.trained(name, trained.train_seconds, trained.cached))
             found.append(trained)
@@ -71,6 +72,7 @@ def train_command(
     data_dir: Path | None,
     compand: bool,
     overrides: tuple[str, ...],
+    device: str,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -81,7 +83,7 @@ def train_command(
       harness train fastgrnn,lstm --dataset digits --preset smoke --out models
     """
     rows = []
-    for trained in _trained(models, dataset, preset, seed, data_dir, compand, overrides):
+    for trained in _trained(models, dataset, preset, seed, data_dir, compand, overrides, device):
         name = trained.spec.name
         path = trained.folder / "model.npz" if trained.qmodel else None
         if path and out:
@@ -92,6 +94,8 @@ def train_command(
                 "model": name,
                 "accuracy_float": trained.accuracy_float,
                 "accuracy_integer": trained.accuracy_host,
+                "state_bound": trained.state_bound,
+                "state_format": _format(trained.qmodel),
                 "model_sha256": trained.qmodel.sha256 if trained.qmodel else None,
                 "file": str(path) if path else None,
             }
@@ -103,8 +107,21 @@ def train_command(
         click.echo(
             f"{row['model']}  float {percent(row['accuracy_float'])}"
             f"  integer {percent(row['accuracy_integer']) or '-'}"
+            f"  |h| {_bound(row['state_bound'])} {row['state_format'] or ''}"
             f"  {row['file'] or 'float form: no integer model'}"
         )
+
+
+def _format(model: Any) -> str | None:
+    """The state's fixed-point format: Q3.12 has 3 bits before the point and 12 after."""
+    if model is None:
+        return None
+    frac = model.fracs["h"]
+    return f"Q{model.state_bits - 1 - frac}.{frac}"
+
+
+def _bound(bound: float | None) -> str:
+    return "has no proved bound" if bound is None else f"<= {bound:.2f}"
 
 
 @click.command("compress")
@@ -119,6 +136,7 @@ def compress_command(
     data_dir: Path | None,
     compand: bool,
     overrides: tuple[str, ...],
+    device: str,
     as_json: bool,
 ) -> None:
     """Accuracy and bytes after each stage: low rank (L), sparse (S), quantised (Q).
@@ -127,7 +145,7 @@ def compress_command(
     Example:
       harness compress fastgrnn,gru --dataset digits --preset smoke
     """
-    trained = _trained(models, dataset, preset, seed, data_dir, compand, overrides)
+    trained = _trained(models, dataset, preset, seed, data_dir, compand, overrides, device)
     rows = [{"model": t.spec.name, **asdict(stage)} for t in trained for stage in t.stages]
     if as_json:
         echo_json(rows)

@@ -116,7 +116,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Per-channel mean and scale, float64 [D], of companded training windows.
+    """Per-channel mean and scale, float64 [D], of the companded windows that a model trains on.
 
     The scale is the standard deviation, but wider where a nearly constant channel would otherwise
     leave the int8 range: then 99.99 % of its values stay within 7.9.
@@ -138,9 +138,9 @@ def compand(
     return bent
 
 
-def standardisation(dataset: Dataset) -> Standardisation:
-    """Constants of the training split, one pair per channel over all windows and steps."""
-    bent = compand(dataset.train.x, dataset.raw_step, dataset.companded)
+def standardisation(dataset: Dataset, split: str = "train") -> Standardisation:
+    """Constants of a split, one pair per channel over all windows and steps."""
+    bent = compand(dataset.part(split).x, dataset.raw_step, dataset.companded)
     flat = bent.reshape(-1, bent.shape[-1]).astype(np.float64)
     mean, std = flat.mean(axis=0), flat.std(axis=0)
     flat -= mean
@@ -155,7 +155,7 @@ def features(
 ) -> NDArray[np.float32]:
     """Standardised windows [N, T, D] float32 for training: companded, zero mean, unit variance.
 
-    The constants are always the training split's; give them to save computing them again.
+    `constants` of the windows trained on; by default the training split's.
     """
     s = constants or standardisation(dataset)
     bent = compand(dataset.part(split).x, dataset.raw_step, dataset.companded)

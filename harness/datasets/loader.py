@@ -65,7 +65,7 @@ def load(
     if name in SOURCES and SOURCES[name].text:
         raise UsageError(
             f"{name} is a text corpus, not a set of windows: it has no classes to tell apart",
-            hint="harness.language trains a language model on it, see docs/datasets.md",
+            hint=f"harness study paper --dataset {name} --models fastgrnn trains language models",
         )
     if name in _SHIPPED:
         return _SHIPPED[name]()

@@ -58,7 +58,9 @@ class _Memory:
 
     def __init__(self, floats: int) -> None:
         kept = self._free.pop(floats, None)
-        self.floats = torch.empty(floats, dtype=torch.float32) if kept is None else kept
+        if kept is None:
+            kept = torch.empty(floats, dtype=torch.float32, device="cpu")
+        self.floats = kept
 
     def __del__(self) -> None:
         free = self._free
@@ -170,7 +172,7 @@ def fastrnn(
 
 
 def rnn(x: Tensor, w: Tensor, u: Tensor, b: Tensor, f: str = "tanh") -> Tensor:
-    """h' = f(a + b), f one of tanh, relu."""
+    """h' = f(a + b), f one of tanh, relu, leaky (slope 26/256 below 0)."""
     return _run(f"rnn-{f}", x, w, u, b)
 
 

@@ -35,6 +35,7 @@ KINDS = {
     "lstm": Kind(8, 4, 4),
     "qrnn": Kind(9, 3, 3, recurrent=False),
     "fastgrnn-tanh": Kind(10, 1, 4),
+    "rnn-leaky": Kind(11, 1, 1),
 }
 
 Shape = c_int64 * 6

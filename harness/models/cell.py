@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
@@ -22,12 +23,12 @@ class Cell(nn.Module, ABC):
     """
 
     name: ClassVar[str]
-    low_rank: ClassVar[bool] = False  # whether rank_w and rank_u may be given
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
         self.features = features
         self.hidden = hidden
+        self.rounded = False
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> Self:
@@ -54,10 +55,15 @@ class Cell(nn.Module, ABC):
         self.register_parameter(f"{name}2T", nn.Parameter(fresh(rank, cols, gain)))
 
     def matrix(self, name: str) -> Tensor:
-        """The matrix [rows, cols] that `add_matrix` made, its factors multiplied out."""
+        """The matrix [rows, cols] that `add_matrix` made, its factors multiplied out; each rounded
+        to bytes after `round_weights`."""
         if hasattr(self, name):
-            return self.get_parameter(name)
-        return self.get_parameter(f"{name}1") @ self.get_parameter(f"{name}2T")
+            return self._weight(name)
+        return self._weight(f"{name}1") @ self._weight(f"{name}2T")
+
+    def _weight(self, name: str) -> Tensor:
+        weight = self.get_parameter(name)
+        return as_bytes(weight) if self.rounded else weight
 
     def states(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """The hidden state after every step, and the whole state after the last.
@@ -75,7 +81,7 @@ class Cell(nn.Module, ABC):
     def start(self, n: int) -> State:
         """The state before the first step, for n windows."""
         like = next(self.parameters())
-        return {"h": torch.zeros(n, self.hidden, dtype=like.dtype)}
+        return {"h": like.new_zeros(n, self.hidden)}
 
     @abstractmethod
     def export(self) -> dict[str, Tensor]:
@@ -101,10 +107,9 @@ class Cell(nn.Module, ABC):
         return None
 
     def round_weights(self) -> None:
-        """From now on train with weights rounded as the integer form will have them.
-
-        Called before the `rounded` stage; only cells whose preset has epochs for it need it.
-        """
+        """From now on train with weight matrices rounded as the integer form will have them
+        (quantisation-aware training, before the `rounded` stage)."""
+        self.rounded = True
 
     def load_export(self, tensors: dict[str, Tensor], scalars: dict[str, float]) -> None:
         """Set parameters so that `export` returns these tensors again: here those of their name."""
@@ -122,6 +127,24 @@ def plain_forward(cell: Cell, x: Tensor) -> Tensor:
     for t in range(x.shape[1]):
         state = cell.step(x[:, t], state)
     return state["h"]
+
+
+def as_bytes(weight: Tensor) -> Tensor:
+    """`weight` rounded to bytes at the quantiser's scale, the largest power of two that fits; the
+    gradient passes as if it were not (straight-through; Bengio et al., arXiv:1308.3432)."""
+    values = weight.detach()
+    largest = float(values.abs().max())
+    if largest == 0.0:
+        return weight
+    unit = 2.0 ** math.floor(math.log2(127 / largest))
+    return weight + (torch.floor(values * unit + 0.5) / unit - values)
+
+
+def remembering(hidden: int, steps: float) -> Tensor:
+    """Biases [H] of a gate that keeps the state: time constants spread evenly in their logarithm
+    over 1 .. `steps` (Tallec and Ollivier, ICLR 2018, arXiv:1804.11188, have them uniform)."""
+    constants: Tensor = torch.exp(torch.rand(hidden) * math.log(steps))
+    return torch.log(constants)
 
 
 def fresh(rows: int, cols: int, gain: float = 1.0) -> Tensor:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import UsageError
-from harness.models.cell import Cell, State, fresh
+from harness.models.cell import Cell, State, as_bytes
 from harness.presets import Hyper
 from harness.reference.eurnn import EURNN as Integer
 from harness.reference.eurnn import MAX_GAIN, TINY
@@ -59,7 +59,7 @@ def rotations(v: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
     for angles, (first, second) in zip(v[:-1], pairs, strict=True):
         t, phi = angles[: len(first)], angles[half : half + len(first)]
         phase = torch.polar(torch.ones_like(phi), phi)
-        layer = torch.eye(units, dtype=product.dtype)
+        layer = torch.eye(units, dtype=product.dtype, device=v.device)
         layer[first, first] = phase * torch.cos(t)
         layer[first, second] = -phase * torch.sin(t)
         layer[second, first] = torch.sin(t).to(product.dtype)
@@ -135,7 +135,7 @@ class EURNN(Cell):
     """h' = modReLU(U h + W x; b), h = [re; im]. W [H, D], U [H, H] from angles V, b [H / 2].
 
     The state keeps its norm over a long window, so the rounding of U to bytes may add up:
-    `round_weights` trains on with U as rounded, straight-through (docs/cells/eurnn.md: how much).
+    the `rounded` stage trains on with U as rounded (docs/cells/eurnn.md: how much).
     """
 
     name = "eurnn"
@@ -151,8 +151,7 @@ class EURNN(Cell):
             )
         units = hidden // 2
         self.pairs = layer_pairs(units, style, capacity)
-        self.round_u = False
-        self.W = nn.Parameter(fresh(hidden, features, 3**0.5))
+        self.add_matrix("W", hidden, features, None, 3**0.5)
         self.V = nn.Parameter((2.0 * torch.rand(len(self.pairs) + 1, units) - 1.0) * math.pi)
         self.b = nn.Parameter(torch.zeros(units))
 
@@ -169,33 +168,25 @@ class EURNN(Cell):
     def U(self) -> Tensor:
         """The recurrent matrix on [re; im], [H, H]: orthogonal, or its rounding to bytes."""
         u = as_real(self.unitary)
-        if not self.round_u:
-            return u
-        largest = float(u.detach().abs().max())
-        unit = 2.0 ** math.floor(math.log2(127 / largest))
-        rounded = torch.floor(u.detach() * unit + 0.5) / unit
-        return u + (rounded - u.detach())
+        return as_bytes(u) if self.rounded else u
 
     def forward(self, x: Tensor) -> Tensor:
-        a_x = x.transpose(0, 1) @ self.W.t()
+        a_x = x.transpose(0, 1) @ self.matrix("W").t()
         result: Tensor = _Sequence.apply(a_x, self.U, self.b)  # type: ignore[no-untyped-call]
         return result
 
     def step(self, x: Tensor, state: State) -> State:
-        return {"h": modrelu(x @ self.W.t() + state["h"] @ self.U.t(), self.b)}
+        return {"h": modrelu(x @ self.matrix("W").t() + state["h"] @ self.U.t(), self.b)}
 
     def states(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """With U multiplied out once."""
         h = (self.start(len(x)) if state is None else state)["h"]
-        a_x, u_t = x @ self.W.t(), self.U.t()
+        a_x, u_t = x @ self.matrix("W").t(), self.U.t()
         hidden: list[Tensor] = []
         for a_x_t in a_x.unbind(1):
             h = modrelu(a_x_t + h @ u_t, self.b)
             hidden.append(h)
         return torch.stack(hidden, 1), {"h": h}
-
-    def round_weights(self) -> None:
-        self.round_u = True
 
     def undecayed(self) -> list[nn.Parameter]:
         return [self.V]

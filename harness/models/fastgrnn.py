@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from harness import fused
-from harness.models.cell import Cell, State, plain_forward
+from harness.models.cell import Cell, State, plain_forward, remembering
 from harness.presets import Hyper
+from harness.reference.fastgrnn import FastGRNN as Integer
 
 ZETA_RAW, NU_RAW = 1.0, -4.0  # EdgeML's initial values: zeta .731, nu .018
 
@@ -32,7 +33,6 @@ class FastGRNN(Cell):
     """
 
     name = "fastgrnn"
-    low_rank = True
 
     def __init__(
         self,
@@ -42,13 +42,15 @@ class FastGRNN(Cell):
         rank_u: int | None = None,
         nu_cap: float | None = None,
         gate: str = "sigmoid",
+        memory_steps: float = 1.0,
     ) -> None:
         super().__init__(features, hidden)
         self.gate = gate
         self.nu_cap = nu_cap
         self.add_matrix("W", hidden, features, rank_w)
         self.add_matrix("U", hidden, hidden, rank_u)
-        self.b_z = nn.Parameter(torch.ones(hidden))
+        kept = remembering(hidden, memory_steps) if memory_steps > 1 else torch.ones(hidden)
+        self.b_z = nn.Parameter(kept)
         self.b_h = nn.Parameter(torch.ones(hidden))
         self.zeta_raw = nn.Parameter(torch.tensor(ZETA_RAW))
         self.nu_raw = nn.Parameter(torch.tensor(NU_RAW))
@@ -58,7 +60,8 @@ class FastGRNN(Cell):
     def build(cls, features: int, steps: int, h: Hyper) -> FastGRNN:
         cap = None if h.nu_cap_times_steps is None else h.nu_cap_times_steps / steps
         cap = cap if cap and cap < 1.0 else None
-        return cls(features, h.hidden, h.rank_w, h.rank_u, cap, **h.options)
+        gate = Integer.choices(h.options)["gate"]
+        return cls(features, h.hidden, h.rank_w, h.rank_u, cap, gate, h.memory_steps)
 
     @property
     def zeta(self) -> Tensor:

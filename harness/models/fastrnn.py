@@ -33,7 +33,6 @@ class FastRNN(Cell):
     """W [H, D], U [H, H], or their low-rank factors; b [H]; alpha and beta [] or [H]."""
 
     name = "fastrnn"
-    low_rank = True
 
     def __init__(
         self,

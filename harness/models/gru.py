@@ -1,75 +1,16 @@
 """GRU, gates in PyTorch's order r, z, n. Ref: Cho et al. 2014, in the form of torch.nn.GRU.
 
 Integer twin: harness/reference/gru.py.
-
-The gradient over the sequence is written out, as in harness/models/plain.py. With
-d_t = dL/dh_t, m = U_n h + b_hn and h_t = n + z (h_{t-1} - n):
-
-    dL/da_n = d (1 - z)(1 - n^2),  dL/dm = r dL/da_n,  dL/da_r = m r (1 - r) dL/da_n
-    dL/da_z = d (h_{t-1} - n) z (1 - z),  d_{t-1} = d z + [dL/da_r, dL/da_z, dL/dm] U
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from harness.models.cell import Cell, State
+from harness import fused
+from harness.models.cell import Cell, State, remembering
 from harness.presets import Hyper
-
-
-class _Sequence(torch.autograd.Function):
-    """(a_x [T, N, 3H] = W x + b, U [3H, H], b_hn [H]) -> h_T [N, H]."""
-
-    @staticmethod
-    def forward(ctx: Any, a_x: Tensor, u: Tensor, b_hn: Tensor) -> Tensor:
-        steps, n, rows = a_x.shape
-        hidden = rows // 3
-        h = a_x.new_zeros(steps + 1, n, hidden)
-        gates = a_x.new_empty(steps, n, 2 * hidden)  # r and z
-        m, c = a_x.new_empty(steps, n, hidden), a_x.new_empty(steps, n, hidden)
-        u_rz, u_n = u[: 2 * hidden].t().contiguous(), u[2 * hidden :].t().contiguous()
-        difference = a_x.new_empty(n, hidden)
-        h_steps = h.unbind(0)
-        for t, a_t in enumerate(a_x.unbind(0)):
-            h_old, gate, m_t, c_t = h_steps[t], gates[t], m[t], c[t]
-            torch.addmm(a_t[:, : 2 * hidden], h_old, u_rz, out=gate)
-            gate.sigmoid_()
-            torch.addmm(b_hn, h_old, u_n, out=m_t)
-            torch.addcmul(a_t[:, 2 * hidden :], gate[:, :hidden], m_t, out=c_t)
-            c_t.tanh_()
-            torch.sub(h_old, c_t, out=difference)
-            torch.addcmul(c_t, gate[:, hidden:], difference, out=h_steps[t + 1])
-        ctx.save_for_backward(h, gates, m, c, u)
-        return h[steps].clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        h, gates, m, c, u = ctx.saved_tensors
-        steps, n, hidden = c.shape
-        r, z = gates[..., :hidden], gates[..., hidden:].contiguous()
-        slope_n = (1.0 - z) * (1.0 - c * c)
-        slope = gates.new_empty(steps, n, 3, hidden)
-        slope[:, :, 0] = slope_n * m * r * (1.0 - r)
-        slope[:, :, 1] = (h[:-1] - c) * z * (1.0 - z)
-        slope[:, :, 2] = slope_n * r
-        d = h.new_empty(steps, n, hidden)
-        d[-1] = grads[0]
-        e = torch.empty_like(slope)
-        carried = h.new_empty(n, hidden)
-        d_steps, e_steps, slope_steps, z_steps = (v.unbind(0) for v in (d, e, slope, z))
-        for t in range(steps - 1, -1, -1):
-            torch.mul(slope_steps[t], d_steps[t].unsqueeze(1), out=e_steps[t])
-            if t:
-                torch.mul(d_steps[t], z_steps[t], out=carried)
-                torch.addmm(carried, e_steps[t].view(n, 3 * hidden), u, out=d_steps[t - 1])
-        flat = e.view(steps * n, 3 * hidden)
-        d_u = flat.t() @ h[:-1].reshape(steps * n, hidden)
-        d_b_hn = flat[:, 2 * hidden :].sum(0)
-        torch.mul(d, slope_n, out=e[:, :, 2])  # now of a_n instead of m
-        return e.view(steps, n, 3 * hidden), d_u, d_b_hn
 
 
 class GRU(Cell):
@@ -81,7 +22,6 @@ class GRU(Cell):
     """
 
     name = "gru"
-    low_rank = True
 
     def __init__(
         self,
@@ -89,16 +29,21 @@ class GRU(Cell):
         hidden: int,
         rank_w: int | None = None,
         rank_u: int | None = None,
+        memory_steps: float = 1.0,
     ) -> None:
         super().__init__(features, hidden)
         self.add_matrix("W", 3 * hidden, features, rank_w, (features / hidden) ** 0.5)
         self.add_matrix("U", 3 * hidden, hidden, rank_u)
         self.b_ih = nn.Parameter((2.0 * torch.rand(3 * hidden) - 1.0) / hidden**0.5)
         self.b_hh = nn.Parameter((2.0 * torch.rand(3 * hidden) - 1.0) / hidden**0.5)
+        if memory_steps > 1:
+            with torch.no_grad():
+                self.b_ih[hidden : 2 * hidden] = remembering(hidden, memory_steps)
+                self.b_hh[hidden : 2 * hidden] = 0.0
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> GRU:
-        return cls(features, h.hidden, h.rank_w, h.rank_u)
+        return cls(features, h.hidden, h.rank_w, h.rank_u, h.memory_steps)
 
     def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """W and U multiplied out, b, b_hn."""
@@ -108,9 +53,14 @@ class GRU(Cell):
 
     def forward(self, x: Tensor) -> Tensor:
         w, u, b, b_hn = self._weights()
-        a_x = x.transpose(0, 1) @ w.t() + b
-        result: Tensor = _Sequence.apply(a_x, u, b_hn)  # type: ignore[no-untyped-call]
-        return result
+        if fused.supports(x, self.hidden):
+            return fused.gru(x, w, u, b, b_hn)
+        start = self.start(len(x))["h"].unsqueeze(0)
+        # what nn.GRU calls: 1 layer with biases, no dropout, one direction, batch first
+        _, h = torch.gru(
+            x, start, [w, u, self.b_ih, self.b_hh], True, 1, 0.0, self.training, False, True
+        )
+        return h[0]
 
     def step(self, x: Tensor, state: State) -> State:
         (w, u, b, b_hn), h = self._weights(), state["h"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from harness.models.cell import Cell, State
+from harness import fused
+from harness.models.cell import Cell, State, remembering
 from harness.presets import Hyper
 
 
@@ -22,7 +23,6 @@ class LSTM(Cell):
     """
 
     name = "lstm"
-    low_rank = True
 
     def __init__(
         self,
@@ -30,21 +30,30 @@ class LSTM(Cell):
         hidden: int,
         rank_w: int | None = None,
         rank_u: int | None = None,
+        memory_steps: float = 1.0,
     ) -> None:
         super().__init__(features, hidden)
         self.add_matrix("W", 4 * hidden, features, rank_w, (features / hidden) ** 0.5)
         self.add_matrix("U", 4 * hidden, hidden, rank_u)
         self.b_ih = nn.Parameter((2.0 * torch.rand(4 * hidden) - 1.0) / hidden**0.5)
         self.b_hh = nn.Parameter((2.0 * torch.rand(4 * hidden) - 1.0) / hidden**0.5)
-        with torch.no_grad():  # start out remembering; Jozefowicz et al., ICML 2015
-            self.b_ih[hidden : 2 * hidden] += 1.0
+        with torch.no_grad():
+            if memory_steps > 1:
+                kept = remembering(hidden, memory_steps)
+                self.b_ih[: 2 * hidden] = torch.cat([-kept, kept])  # i = 1 - f
+                self.b_hh[: 2 * hidden] = 0.0
+            else:  # start out remembering; Jozefowicz et al., ICML 2015
+                self.b_ih[hidden : 2 * hidden] += 1.0
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> LSTM:
-        return cls(features, h.hidden, h.rank_w, h.rank_u)
+        return cls(features, h.hidden, h.rank_w, h.rank_u, h.memory_steps)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = [self.matrix("W"), self.matrix("U"), self.b_ih, self.b_hh]
+        w, u = self.matrix("W"), self.matrix("U")
+        if fused.supports(x, self.hidden):
+            return fused.lstm(x, w, u, self.b_ih + self.b_hh)
+        weights = [w, u, self.b_ih, self.b_hh]
         start = [value.unsqueeze(0) for value in self.start(len(x)).values()]
         # what nn.LSTM calls: 1 layer with biases, no dropout, one direction, batch first
         _, h, _ = torch.lstm(x, start, weights, True, 1, 0.0, self.training, False, True)

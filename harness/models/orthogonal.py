@@ -19,7 +19,7 @@ def reflections(v: Tensor) -> Tensor:
     gram = wide.t() @ wide
     s = torch.triu(gram, diagonal=1) + torch.diag(gram.diagonal() / 2)
     inner = torch.linalg.solve_triangular(s, wide.t(), upper=True)
-    product: Tensor = torch.eye(len(v), dtype=torch.float64) - wide @ inner
+    product: Tensor = torch.eye(len(v), dtype=wide.dtype, device=v.device) - wide @ inner
     return product.to(v.dtype)
 
 
@@ -30,7 +30,7 @@ def cayley(a: Tensor) -> Tensor:
     """
     lower = torch.tril(a.double(), diagonal=-1)
     skew = lower - lower.t()
-    eye = torch.eye(len(a), dtype=torch.float64)
+    eye = torch.eye(len(a), dtype=skew.dtype, device=a.device)
     rotation: Tensor = torch.linalg.solve(eye + skew, eye - skew)  # the two factors commute
     return rotation.to(a.dtype)
 
@@ -42,4 +42,4 @@ def banded(raw: Tensor, margin: float) -> Tensor:
 
 def deviation(p: Tensor) -> Tensor:
     """||P'P - I||^2, the sum of squares: 0 for an orthogonal P [H, H]."""
-    return (p.t() @ p - torch.eye(len(p), dtype=p.dtype)).square().sum()
+    return (p.t() @ p - torch.eye(len(p), dtype=p.dtype, device=p.device)).square().sum()

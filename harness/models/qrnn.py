@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.models.cell import Cell, State, fresh
+from harness import fused
+from harness.models.cell import Cell, State, remembering
 from harness.presets import Hyper
 from harness.reference.qrnn import QRNN as Integer
 
@@ -57,35 +58,47 @@ class QRNN(Cell):
 
     name = "qrnn"
 
-    def __init__(self, features: int, hidden: int, pooling: str = "fo", width: str = "k2") -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        pooling: str = "fo",
+        width: str = "k2",
+        memory_steps: float = 1.0,
+    ) -> None:
         super().__init__(features, hidden)
         self.pooling = pooling
         self.wide = width == "k2"
         blocks = 1 + len(pooling)
-        self.W = nn.Parameter(fresh(blocks * hidden, features * (2 if self.wide else 1), 3**0.5))
+        self.add_matrix("W", blocks * hidden, features * (2 if self.wide else 1), None, 3**0.5)
         self.b = nn.Parameter(torch.zeros(blocks * hidden))
         with torch.no_grad():
-            self.b[hidden : 2 * hidden] = FORGET_BIAS
+            kept = remembering(hidden, memory_steps) if memory_steps > 1 else FORGET_BIAS
+            self.b[hidden : 2 * hidden] = kept
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> QRNN:
-        return cls(features, h.hidden, **Integer.choices(h.options))
+        options = Integer.choices(h.options)
+        return cls(features, h.hidden, **options, memory_steps=h.memory_steps)
 
     def forward(self, x: Tensor) -> Tensor:
+        w = self.matrix("W")
+        if self.pooling == "fo" and fused.supports(x, self.hidden):
+            return fused.qrnn(x, w, self.b, 2 if self.wide else 1)
         x = x.transpose(0, 1)
         if self.wide:
             x = torch.cat([torch.cat([torch.zeros_like(x[:1]), x[:-1]]), x], dim=2)
         size = self.hidden
-        a = x @ self.W[: 2 * size].t() + self.b[: 2 * size]
+        a = x @ w[: 2 * size].t() + self.b[: 2 * size]
         z, f = torch.tanh(a[..., :size]), torch.sigmoid(a[..., size:])
         if self.pooling == "ifo":
-            u = torch.sigmoid(x @ self.W[3 * size :].t() + self.b[3 * size :]) * z
+            u = torch.sigmoid(x @ w[3 * size :].t() + self.b[3 * size :]) * z
         else:
             u = z - f * z
         c: Tensor = _Pool.apply(f, u)  # type: ignore[no-untyped-call]
         if self.pooling == "f":
             return c
-        o = torch.sigmoid(x[-1] @ self.W[2 * size : 3 * size].t() + self.b[2 * size : 3 * size])
+        o = torch.sigmoid(x[-1] @ w[2 * size : 3 * size].t() + self.b[2 * size : 3 * size])
         return o * c
 
     def start(self, n: int) -> State:
@@ -94,7 +107,7 @@ class QRNN(Cell):
 
     def step(self, x: Tensor, state: State) -> State:
         v = torch.cat([state["x"], x], dim=1) if self.wide else x
-        a_z, a_f, *rest = (v @ self.W.t() + self.b).chunk(1 + len(self.pooling), dim=1)
+        a_z, a_f, *rest = (v @ self.matrix("W").t() + self.b).chunk(1 + len(self.pooling), dim=1)
         f, gates = torch.sigmoid(a_f), [torch.sigmoid(a) for a in rest]
         i = gates[1] if self.pooling == "ifo" else 1.0 - f
         c = f * state["c"] + i * torch.tanh(a_z)

@@ -19,7 +19,6 @@ class RNN(Cell):
     """W [H, D], U [H, H], or their low-rank factors; b [H]."""
 
     name = "rnn"
-    low_rank = True
 
     def __init__(
         self,

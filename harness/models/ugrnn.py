@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harness import fused
-from harness.models.cell import Cell, State, plain_forward
+from harness.models.cell import Cell, State, plain_forward, remembering
 from harness.presets import Hyper
 
 
@@ -20,7 +20,6 @@ class UGRNN(Cell):
     """W [2H, D], U [2H, H], or their low-rank factors; b [2H]. Row blocks: gate, candidate."""
 
     name = "ugrnn"
-    low_rank = True
 
     def __init__(
         self,
@@ -28,16 +27,18 @@ class UGRNN(Cell):
         hidden: int,
         rank_w: int | None = None,
         rank_u: int | None = None,
+        memory_steps: float = 1.0,
     ) -> None:
         super().__init__(features, hidden)
         self.add_matrix("W", 2 * hidden, features, rank_w)
         self.add_matrix("U", 2 * hidden, hidden, rank_u)
         # start out remembering, as for the LSTM's forget gate; our choice
-        self.b = nn.Parameter(torch.cat([torch.ones(hidden), torch.zeros(hidden)]))
+        kept = remembering(hidden, memory_steps) if memory_steps > 1 else torch.ones(hidden)
+        self.b = nn.Parameter(torch.cat([kept, torch.zeros(hidden)]))
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> UGRNN:
-        return cls(features, h.hidden, h.rank_w, h.rank_u)
+        return cls(features, h.hidden, h.rank_w, h.rank_u, h.memory_steps)
 
     def forward(self, x: Tensor) -> Tensor:
         if not fused.supports(x, self.hidden):

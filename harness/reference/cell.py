@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from harness.reference.floats import Array, Floats, FloatState
 from harness.reference.ops import (
     GATE_BITS,
+    WIDE_GATE_FRAC,
     IntArray,
     Saturations,
     matvec,
@@ -47,6 +48,7 @@ class ReferenceCell(ABC):
         name      the cell's name, as in `QModel.cell`
         gates     row blocks in W and U, so both have gates * H rows
         recurrent whether there is a matrix U
+        low_rank  whether training offers W and U as products of two factors
         multiple  H must be a multiple of this (complex units: 2)
         biases    int8 bias tensors and the number of row blocks each has
         tables    256-entry tables and their dtype
@@ -56,6 +58,7 @@ class ReferenceCell(ABC):
                   of its name where `float_step` records one
         options   variants of the cell: name -> allowed values, the first being the default
         training  names of the options that the integer form does not depend on
+        formats   names of the options that the float form does not depend on
         fixed     options of a shared form that this cell has settled: name -> value
         source    the form whose C file, rnn_cell_<source>.c, serves this cell; "" = its own
     """
@@ -69,9 +72,11 @@ class ReferenceCell(ABC):
     fracs: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     training: ClassVar[tuple[str, ...]] = ()
+    formats: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
     recurrent: ClassVar[bool] = True
+    low_rank: ClassVar[bool] = False
     multiple: ClassVar[int] = 1
 
     def __init__(
@@ -113,6 +118,11 @@ class ReferenceCell(ABC):
         """The value of every option: the default, the one given, or the one that is fixed."""
         defaults = {name: values[0] for name, values in cls.options.items()}
         return {**defaults, **options, **cls.fixed}
+
+    @classmethod
+    def integer_options(cls, options: Mapping[str, str], steps: int) -> dict[str, str]:
+        """The options of the integer form of a float cell for windows of `steps` steps."""
+        return dict(options)
 
     @classmethod
     def tensor_spec(cls, dims: Dims) -> TensorSpec:
@@ -180,16 +190,17 @@ class ReferenceCell(ABC):
     ) -> int:
         """Proved largest |h| in counts after `steps` steps, for cells with a `state_bound`.
 
-        Here for a gated cell: the update (g c + z h + 128) >> 8 grows with |c| and |h|, so its
-        worst case over the gate's 256 entries, repeated, bounds every trajectory. Of the tensors
-        only those of `coefficients` are there.
+        Here for a gated cell: the update (g c + z h + 128) >> 8, or with wide gates by 13 bits,
+        grows with |c| and |h|, so its worst case over the gate's 256 entries, repeated, bounds
+        every trajectory. Of the tensors only those of `coefficients` are there.
         """
-        half = 1 << (GATE_BITS - 1)
+        bits = GATE_BITS if tables["z"].dtype == np.uint8 else WIDE_GATE_FRAC
+        half = 1 << (bits - 1)
         g, z = tables["g"].astype(np.int64), tables["z"].astype(np.int64)
         c = table_reach(tables["c"])
         reach = 0
         for _ in range(steps):
-            following = max(reach, int(((g * c + z * reach + half) >> GATE_BITS).max()))
+            following = max(reach, int(((g * c + z * reach + half) >> bits).max()))
             if following == reach:
                 break
             reach = following

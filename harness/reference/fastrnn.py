@@ -36,6 +36,7 @@ class FastRNN(ReferenceCell):
     """
 
     name = "fastrnn"
+    low_rank = True
     gates = 1
     biases = {"b": 1}
     tables = {"c": "int16"}

@@ -27,6 +27,7 @@ class GRU(ReferenceCell):
     """
 
     name = "gru"
+    low_rank = True
     gates = 3
     biases = {"b": 3, "b_hn": 1}
     tables = {"z": "uint8", "g": "uint8", "c": "int16"}

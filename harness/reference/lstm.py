@@ -22,6 +22,7 @@ class LSTM(ReferenceCell):
     """c' = f c + i g, h' = o tanh(c'). The cell state c is int16, whatever the width of h."""
 
     name = "lstm"
+    low_rank = True
     gates = 4
     biases = {"b": 4}
     tables = {"z": "uint8", "c": "int16", "tc": "int16"}

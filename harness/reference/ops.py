@@ -18,7 +18,7 @@ TABLE_SIZE = 256
 SIGMOID_STEP_LOG2 = 4  # 1/16 per entry: covers [-8, 8)
 TANH_STEP_LOG2 = 5  # 1/32 per entry: covers [-4, 4)
 GATE_BITS = 8
-SIGNED_GATE_FRAC = 13  # of gates in [-1, 3], int16
+WIDE_GATE_FRAC = 13  # of gates in [-1, 3], int16
 
 
 @dataclass
@@ -64,9 +64,9 @@ def mix(g: IntArray, c: IntArray, z: IntArray, h: IntArray) -> IntArray:
     return (g * c + z * h + (1 << (GATE_BITS - 1))) >> GATE_BITS
 
 
-def mix_signed(g: IntArray, c: IntArray, z: IntArray, h: IntArray) -> IntArray:
+def mix_wide(g: IntArray, c: IntArray, z: IntArray, h: IntArray) -> IntArray:
     """The same with int16 gates at frac 13: (g c + z h + 2^12) >> 13."""
-    return rshift(g * c + z * h, SIGNED_GATE_FRAC)
+    return rshift(g * c + z * h, WIDE_GATE_FRAC)
 
 
 def bucket_centres(step_log2: int) -> NDArray[np.float64]:
@@ -110,7 +110,12 @@ def value_table(activation: str, frac: int, gain: float = 1.0) -> NDArray[np.int
     return np.clip(np.floor(gain * real * 2.0**frac + 0.5), -32768, 32767).astype(np.int16)
 
 
-def signed_candidate_gate_table(zeta: float, nu: float) -> NDArray[np.int16]:
-    """g = zeta (1 - tanh) + nu in [0, 3]: int16 at frac 13. zeta and nu in [0, 1]."""
-    real = zeta * (1.0 - np.tanh(bucket_centres(TANH_STEP_LOG2))) + nu
-    return np.floor(real * 2.0**SIGNED_GATE_FRAC + 0.5).astype(np.int16)
+def wide_candidate_gate_table(gate: str, zeta: float, nu: float) -> NDArray[np.int16]:
+    """g = zeta (1 - z) + nu in [0, 3], z a tanh or a sigmoid: int16 at frac 13. zeta and nu in
+    [0, 1]."""
+    if gate == "tanh":
+        z = np.tanh(bucket_centres(TANH_STEP_LOG2))
+    else:
+        z = _sigmoid(bucket_centres(SIGMOID_STEP_LOG2))
+    real = zeta * (1.0 - z) + nu
+    return np.floor(real * 2.0**WIDE_GATE_FRAC + 0.5).astype(np.int16)

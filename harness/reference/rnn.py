@@ -12,4 +12,5 @@ class RNN(Plain):
     """h' = act(Wx + Uh + b), act = tanh (a table) or ReLU (a shift and a clamp)."""
 
     name = "rnn"
+    low_rank = True
     options = {"activation": ("tanh", "relu")}

@@ -21,6 +21,7 @@ class UGRNN(ReferenceCell):
     """z = sigmoid(W_z x + U_z h + b_z), c = tanh(W_c x + U_c h + b_c), h' = z h + (1 - z) c."""
 
     name = "ugrnn"
+    low_rank = True
     gates = 2
     biases = {"b": 2}
     tables = {"z": "uint8", "g": "uint8", "c": "int16"}

@@ -1,26 +1,22 @@
 """Many runs in parallel processes, each in its own folder: resumable, and never done twice.
 
 The folder's name follows from the options, so a study that is started again finds what is there:
-finished runs are kept, begun ones go on. A lock that the kernel frees keeps two processes, of this
-study or another, from working on one run at once.
+finished runs are kept, begun ones go on. See `pool` for the processes.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from harness import run
-from harness.errors import HarnessError, LabError
-from harness.events import Event, Listener, ignore
+from harness.errors import HarnessError
+from harness.events import Listener, ignore
 from harness.run import RunOptions
+from harness.study import pool
 
 WHERE = ("port", "data_dir")  # options that say where, not what
 
@@ -47,37 +43,14 @@ def run_all(
     Raises LabError at the end, naming the cells that failed; the others are finished by then.
     """
     folders = [cell_folder(out, options) for options in cells]
-    todo = [(o, f) for o, f in zip(cells, folders, strict=True) if not is_finished(f)]
-    done, failures = len(cells) - len(todo), []
-    listen(Event("study", out.name, done, len(cells)))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
-        pending: dict[Future[str], Path] = {pool.submit(_run_cell, o, f): f for o, f in todo}
-        while pending:
-            ended, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in ended:
-                folder = pending.pop(future)
-                failure = _failure(future)
-                failures += [f"{folder.name}: {failure}"] if failure else []
-                done += 1
-                listen(Event("study", out.name, done, len(cells), failure or folder.name))
-    listen(Event("study", out.name, done, len(cells), f"{done} runs", finished=True))
-    if failures:
-        raise LabError(
-            f"{len(failures)} of {len(cells)} runs failed: " + "; ".join(failures),
-            hint="start the study again: it does only what is missing",
-        )
+    todo = {f: o for o, f in zip(cells, folders, strict=True) if not is_finished(f)}
+    pool.work_off(_run_cell, todo, study=out.name, total=len(cells), workers=workers, listen=listen)
     return folders
-
-
-def _failure(future: Future[str]) -> str:
-    error = future.exception()
-    return str(error) if error is not None else future.result()
 
 
 def _run_cell(options: RunOptions, folder: Path) -> str:
     """Do or continue one run, in a worker process; what went wrong, or ''."""
-    with _lock(folder):
+    with pool.locked(folder):
         if is_finished(folder):
             return ""
         try:
@@ -86,12 +59,3 @@ def _run_cell(options: RunOptions, folder: Path) -> str:
         except HarnessError as error:
             return error.message
         return "" if result.exit_code == 0 else f"exit code {result.exit_code}"
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One process at a time; freed by the kernel when its holder dies."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -129,7 +129,7 @@ def compression_table(rows: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
 
 @cache
 def paper_figures() -> pd.DataFrame:
-    """The paper's Table 3 and Table 2: `harness/study/paper.csv`, with sources in its header."""
+    """The paper's Table 3: `harness/study/paper.csv`, with sources in its header."""
     return pd.read_csv(paths.PACKAGE_DIR / "study" / "paper.csv", comment="#")
 
 

@@ -37,7 +37,7 @@ def harness(monkeypatch, capsys, tmp_path):
         ("run --board mkr100 --virtual", 2, ["unknown board 'mkr100'", "'mkr1000'"]),
         ("run --virtual", 2, ["no board given", "--board NAME"]),
         ("run --board uno --virtual --models fastgrn", 2, ["'fastgrn'", "'fastgrnn'"]),
-        ("run --board uno --virtual --models lstm-sq", 2, ["lstm-sq", "lstm-q"]),
+        ("run --board uno --virtual --models lstm-sx", 2, ["lstm-sx", "lstm-sq"]),
         ("run --board uno --virtual --preset quik", 2, ["preset 'quik'", "'quick'"]),
         ("run --board uno --virtual --dataset digit", 2, ["'digit'", "'digits'"]),
         ("run --board uno --virtual --windows 0", 2, ["at least one window"]),

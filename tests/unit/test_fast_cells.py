@@ -203,8 +203,8 @@ def test_options_come_from_the_hyper_parameters():
 
 def test_signed_gate_tables():
     a = (np.arange(256) - 127.5) / 32
-    g = ops.signed_candidate_gate_table(1.0, 1.0) / 2.0**13
-    z = ops.tanh_table(ops.SIGNED_GATE_FRAC) / 2.0**13
+    g = ops.wide_candidate_gate_table("tanh", 1.0, 1.0) / 2.0**13
+    z = ops.tanh_table(ops.WIDE_GATE_FRAC) / 2.0**13
     assert np.abs(z - np.tanh(a)).max() <= 2.0**-14
     assert np.abs(g - (2 - np.tanh(a))).max() <= 2.0**-14
     assert g.max() < 3

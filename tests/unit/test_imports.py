@@ -36,7 +36,9 @@ ALLOWED = {
     "quantize": "errors datasets floatmodel qmodel reference",
     "train": "errors files models presets",
     "compress": "errors models presets train",
-    "language": "datasets errors models presets train",
+    "language_presets": "errors presets",
+    "language": "compress datasets errors files language_presets models presets quantize reference "
+    "train",
     "pipeline": "compress datasets errors files floatmodel fused paths presets qmodel quantize "
     "reference tools train",
     "plots": "errors files results",
@@ -44,16 +46,27 @@ ALLOWED = {
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
     "run": "bench boards datasets errors events firmware flash lab pipeline presets provenance "
     "reference results rows",
-    "study": "errors events paths results run",
+    "study": "boards datasets errors events files firmware language language_presets paths "
+    "pipeline presets provenance qmodel reference results run tools",
     "cli": "bench boards datasets doctor errors events files firmware lab link paths pipeline "
-    "presets qmodel reference report results rows run study virtual",
+    "plots presets qmodel reference report results rows run study virtual",
 }
 # Third-party package -> the modules that may import it.
 GUARDED = {
     "torch": {"fused", "models", "train", "compress", "language", "pipeline"},
     "serial": {"link/serial", "flash"},
-    "pandas": {"results", "plots", "report", "run", "study", "cli/study", "cli/tables"},
+    "pandas": {
+        "results",
+        "plots",
+        "report",
+        "run",
+        "study",
+        "cli/sizes",
+        "cli/study",
+        "cli/tables",
+    },
     "scipy": {"study/stats"},
+    "optuna": {"study/claims", "study/sampler", "study/search", "study/watch"},
     "matplotlib": {"plots"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -130,7 +130,7 @@ def test_reflections_are_the_product_written_out():
 
 def test_rounded_ornn_has_a_byte_matrix_and_still_learns():
     cell = ORNN(3, 8)
-    cell.round_u = True
+    cell.round_weights()
     u = cell.U.detach().numpy()
     np.testing.assert_array_equal(u * 128, np.round(u * 128))
     assert np.abs(u - cell.orthogonal.detach().numpy()).max() <= 1 / 64

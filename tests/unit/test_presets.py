@@ -17,15 +17,27 @@ def test_suffixes_leave_out_more_and_more():
     assert asked("fastgrnn-q") == (True, True, False)
     assert asked("fastgrnn-sq") == (True, False, False)
     assert asked("fastgrnn-lsq") == (False, False, False)
-    assert asked("lstm") == (False, False, True)
-    assert asked("lstm-q") == (False, False, False)
+    assert asked("lstm") == (True, True, True)
+    assert asked("lstm-q") == (True, True, False)
 
 
-@pytest.mark.parametrize("name", ["lstm-sq", "gru-lsq"])
-def test_a_suffix_that_changes_nothing_is_refused_with_the_right_name(name):
-    with pytest.raises(UsageError, match="neither low-rank nor sparse") as caught:
-        parse_model_name(name)
-    assert name.split("-")[0] + "-q" in caught.value.hint
+def test_baselines_are_compressed_where_it_is_asked_for():
+    asked = {"rank_u": 4, "density_w": 0.5, "hidden": 12}
+    plain = applied(parse_model_name("gru"), hyper("smoke", "har2", "gru"))
+    assert (plain.rank_u, plain.density_w, plain.epochs_sparse) == (None, 1.0, 0)
+    h = applied(parse_model_name("gru"), hyper("smoke", "har2", "gru", asked))
+    assert (h.rank_u, h.density_w) == (4, 0.5)
+    assert h.epochs_sparse > 0
+    h = applied(parse_model_name("gru-lsq"), hyper("smoke", "har2", "gru", asked))
+    assert (h.rank_u, h.density_w) == (None, 1.0)
+
+
+def test_a_rank_where_there_is_no_low_rank_form_is_a_usage_error():
+    asked = hyper("smoke", "har2", "eurnn", {"rank_u": 4})
+    with pytest.raises(UsageError, match="eurnn has no low-rank form") as caught:
+        applied(parse_model_name("eurnn"), asked)
+    assert "fastgrnn" in caught.value.hint
+    assert applied(parse_model_name("eurnn-lsq"), asked).rank_u is None
 
 
 @pytest.mark.parametrize("name", ["", "fastgrn", "fastgrnn-x", "fastgrnn-", "lstm+wild", "-q"])

@@ -11,8 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ModelFileError, UsageError
+from harness.firmware.cores import PORTABLE
+from harness.firmware.plan import choose_form
 from harness.firmware.render import HALS, firmware_id_flag, render_sources, source_digest
-from harness.firmware.storage import STORAGES, allowed, pack, packed_size, pick
+from harness.firmware.storage import (
+    STORAGES,
+    Product,
+    allowed,
+    most_bytes,
+    pack,
+    packed_size,
+)
 from harness.qmodel import QModel
 from harness.reference import CELLS
 from tests.models import random_qmodel, random_raw
@@ -93,7 +102,7 @@ def test_one_cell_one_hal_and_what_they_need(cell, hal, tmp_path):
 
 def test_only_the_kernels_that_are_called(tmp_path):
     model = random_qmodel("fastgrnn", state_bits=8, density=0.2, companded=False)
-    rendered = render(model, tmp_path / "src", storage="index")
+    rendered = render(model, tmp_path / "src", optimise="index")
     kernels = {p.name for p in rendered.sources if p.name.startswith("rnn_matvec")}
     assert kernels == {"rnn_matvec_index_s8_s8.c", "rnn_matvec_dense_s8_s8.c"}
     assert not (rendered.folder / "rnn_compand_s16.c").exists()
@@ -114,7 +123,7 @@ def test_data_is_the_models(tmp_path):
     macros = macros_of(rendered)
     assert macros["RNN_ROWS"] == "20"
     assert (macros["RNN_W_RANK"], macros["RNN_U_RANK"]) == ("2", "0")
-    assert macros["RNN_STATE_TYPE"] == "s16"
+    assert (macros["RNN_H_TYPE"], macros["RNN_X_TYPE"]) == ("s16", "s8")
     assert int(macros["RNN_W_ALIGN"]) == model.shifts["w_align"]
     assert int(macros["RNN_W_MID"]) == model.shifts["w_mid"]
     assert int(macros["RNN_TC_SHIFT"]) == model.shifts["tc"]
@@ -122,7 +131,7 @@ def test_data_is_the_models(tmp_path):
 
 def test_bytes_are_counted(tmp_path):
     model = random_qmodel("fastgrnn", features=4, hidden=6, classes=3)
-    rendered = render(model, tmp_path / "src", storage="dense")
+    rendered = render(model, tmp_path / "src", optimise="dense")
     input_stage = 4 * (1 + 2 + 4)
     weights = 6 * 4 + 6 * 6 + 2 * 6 + 3 * 6 + 3 * 4
     assert rendered.model_bytes == weights
@@ -151,8 +160,8 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(UsageError, match="unknown HAL 'arv'") as error:
         render(model, tmp_path / "src", hal="arv")
     assert "'avr'" in error.value.hint
-    with pytest.raises(UsageError, match="unknown storage 'denze'"):
-        render(model, tmp_path / "src", storage="denze")
+    with pytest.raises(UsageError, match="unknown choice to optimise for 'denze'"):
+        render(model, tmp_path / "src", optimise="denze")
     with pytest.raises(UsageError, match="one time step of 9 features needs 20"):
         render(model, tmp_path / "src", max_payload=19)
     for name in ("", "seventeen letters", "µC"):
@@ -175,6 +184,12 @@ def test_firmware_id_is_a_list_of_constants():
 
 
 # -- storage ---------------------------------------------------------------------------------------
+
+
+def pick(matrix, optimise):
+    """The name of the portable form chosen for a matrix times an int16 vector."""
+    product = Product("U", matrix, "s16", np.full(matrix.shape[1], 1 << 15))
+    return choose_form(product, PORTABLE, optimise).name
 
 
 def unpack(packed, shape, storage):
@@ -216,6 +231,7 @@ def test_packing_loses_nothing(rows, cols, density, seed):
     assert all(
         packed_size(matrix, best) <= packed_size(matrix, s) for s in STORAGES if allowed(matrix, s)
     )
+    assert packed_size(matrix, best) <= most_bytes(*matrix.shape, np.count_nonzero(matrix))
 
 
 def test_storage_by_density():
@@ -223,9 +239,9 @@ def test_storage_by_density():
     assert pick(matrix, "size") == "index"
     matrix[:, ::5] = 3
     assert pick(matrix, "size") == "bitmap"
-    assert pick(matrix, "speed") == "index"
+    assert pick(matrix, "balanced") == "index"
     matrix[:] = 3
-    assert pick(matrix, "size") == pick(matrix, "speed") == "dense"
+    assert pick(matrix, "size") == pick(matrix, "balanced") == "dense"
 
 
 def test_an_index_list_has_a_byte_for_column_and_count():

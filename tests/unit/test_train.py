@@ -14,7 +14,7 @@ from harness.datasets import Dataset, Windows
 from harness.errors import ResultError, UsageError
 from harness.floatmodel import FloatModel
 from harness.presets import Hyper
-from harness.train import Stage, _disturb, build, fit
+from harness.train import Stage, Training, _disturb, build, fit
 
 SMALL = {
     "hidden": 6, "epochs": 3, "epochs_sparse": 3, "epochs_frozen": 2,
@@ -65,8 +65,10 @@ def train(name="fastgrnn", seed=0, **kwargs):
         ("fastgrnn-q", True, True, False),
         ("fastgrnn-sq", True, False, False),
         ("fastgrnn-lsq", False, False, False),
-        ("lstm", False, False, True),
-        ("lstm-q", False, False, False),
+        ("lstm", True, True, True),
+        ("lstm-q", True, True, False),
+        ("lstm-sq", True, False, False),
+        ("eurnn-lsq", False, False, False),
     ],
 )
 def test_model_names(name, low_rank, sparse, quantised):
@@ -74,12 +76,6 @@ def test_model_names(name, low_rank, sparse, quantised):
     assert (spec.low_rank, spec.sparse, spec.quantised) == (low_rank, sparse, quantised)
     assert spec.cell == name.split("-")[0]
     assert name in presets.model_names()
-
-
-def test_suffixes_that_change_nothing_are_refused():
-    with pytest.raises(UsageError, match="same as 'lstm-q'") as caught:
-        presets.parse_model_name("lstm-sq")
-    assert "'lstm'" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["fastgrn", "lstm-", "fastgrnn-ql", "", "gru-x"])
@@ -137,8 +133,9 @@ def test_density_is_exact_and_the_support_stays_when_frozen(tmp_path):
     network = build("fastgrnn", d.features, d.classes, d.steps, h, seed=1)
     x, y = datasets.features(d, "train"), d.train.y
     supports = []
-    watch = Sparsifier.of(network, h, frozen=False)
-    fit(network, x, y, Stage("sparse", 1, 4, 1e-2), h, 1, constraint=watch)
+    watch = Sparsifier.of(network.cell, h, frozen=False)
+    training = Training(network, x, y, h, 1)
+    fit(training, Stage("sparse", 1, 4, 1e-2), watch)
     matrices = network.cell.matrices()
     for name, p in matrices.items():
         target = 0.5 if name.startswith("W") else 0.3
@@ -149,8 +146,8 @@ def test_density_is_exact_and_the_support_stays_when_frozen(tmp_path):
     def progress(*args):
         supports.append({n: (p.detach() != 0).clone() for n, p in matrices.items()})
 
-    frozen = Sparsifier.of(network, h, frozen=True)
-    fit(network, x, y, Stage("frozen", 2, 3, 1e-2), h, 1, constraint=frozen, progress=progress)
+    frozen = Sparsifier.of(network.cell, h, frozen=True)
+    fit(replace(training, progress=progress), Stage("frozen", 2, 3, 1e-2), frozen)
     assert len(supports) == 3
     for support in supports:
         assert all(torch.equal(support[n], before[n]) for n in before)
@@ -247,7 +244,7 @@ def test_divergence_is_reported():
     h = Hyper(**SMALL)
     network = build("lstm", d.features, d.classes, d.steps, h, seed=0)
     with pytest.raises(ResultError, match="diverged in epoch 1 of stage dense"):
-        fit(network, x, d.train.y, Stage("dense", 0, 3, 1e-2), h, 0)
+        fit(Training(network, x, d.train.y, h, 0), Stage("dense", 0, 3, 1e-2))
 
 
 # -- the pipeline --------------------------------------------------------------------------------

@@ -26,6 +26,10 @@ struct Relu {
   static INLINE Vec value(Vec a) { return a < Vec{} ? Vec{} : a; }
   static INLINE Vec slope(Vec v) { return v > Vec{} ? all(1.0f) : Vec{}; }
 };
+struct Leaky {  // slope 26/256 below 0, as the integer cell has it
+  static INLINE Vec value(Vec a) { return a < Vec{} ? 0.1015625f * a : a; }
+  static INLINE Vec slope(Vec v) { return v > Vec{} ? all(1.0f) : all(0.1015625f); }
+};
 
 // Ref: Kusupati et al., NeurIPS 2018, arXiv:1901.02358, eq. (6).
 // z = gate(a + b_z), c = tanh(a + b_h), h' = (zeta (1 - z) + nu) c + z h

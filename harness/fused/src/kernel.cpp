@@ -26,6 +26,7 @@ static int with_cell(int64_t cell, F f) {
     case 8: return f((LSTM *)nullptr);
     case 9: return f((QRNN *)nullptr);
     case 10: return f((FastGRNN<Tanh> *)nullptr);
+    case 11: return f((RNN<Leaky> *)nullptr);
     default: return kBadArgument;
   }
 }
