@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.boards import Board, find_kind
+from harness.firmware.plan import OPTIMISE
 
 Decorated = Callable[..., Any]
 
@@ -31,6 +32,14 @@ def device_option(function: Decorated) -> Decorated:
     return click.option(
         "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
         help="Where torch trains; a GPU has bits and cache entries of its own.",
+    )(function)  # fmt: skip
+
+
+def optimise_option(function: Decorated) -> Decorated:
+    """--optimise size|balanced|speed."""
+    return click.option(
+        "--optimise", type=click.Choice(OPTIMISE), default=OPTIMISE[0], show_default=True,
+        help="How weights are stored: fewest bytes, fewest cycles from data, or as code.",
     )(function)  # fmt: skip
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from harness import run
-from harness.cli.options import WindowCount, data_options, names, parse_overrides
+from harness.cli.options import (
+    WindowCount,
+    data_options,
+    names,
+    optimise_option,
+    parse_overrides,
+)
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table, frame_records, percent
 from harness.errors import UsageError
@@ -24,6 +30,7 @@ from harness.report import write_report
     help="Comma-separated; suffixes -q, -sq, -lsq leave out compression stages.",
 )  # fmt: skip
 @data_options
+@optimise_option
 @click.option(
     "--windows", type=WindowCount(), default=str(run.DEFAULT_WINDOWS), show_default=True,
     help="Test windows to stream, drawn over the whole test set with the seed.",
@@ -51,6 +58,7 @@ def run_command(
     compand: bool,
     overrides: tuple[str, ...],
     device: str,
+    optimise: str,
     windows: int | None,
     out: Path,
     resume: Path | None,
@@ -82,6 +90,7 @@ def run_command(
                 compand=compand,
                 overrides=parse_overrides(overrides),
                 device=device,
+                optimise=optimise,
                 port=port,
                 data_dir=str(data_dir.resolve()) if data_dir else None,
             )

@@ -14,6 +14,7 @@ from harness.cli.options import (
     board_options,
     data_options,
     names,
+    optimise_option,
     parse_overrides,
     resolve,
 )
@@ -153,7 +154,7 @@ def compress_command(
         echo_table(f"compression, {dataset}", tuple(rows[0]), [tuple(r.values()) for r in rows])
 
 
-def _built(model_file: Path, board: Any) -> tuple[Any, Any]:
+def _built(model_file: Path, board: Any, optimise: str) -> tuple[Any, Any]:
     from harness.firmware.build import build_firmware
     from harness.qmodel import QModel
     from harness.reference.model import bench_window
@@ -161,7 +162,7 @@ def _built(model_file: Path, board: Any) -> tuple[Any, Any]:
     model = QModel.load(model_file)
     with Display() as display:
         display(Event("build", model.name))
-        firmware = build_firmware(model, board, bench_raw=bench_window(model))
+        firmware = build_firmware(model, board, bench_raw=bench_window(model), optimise=optimise)
         detail = f"{board.kind}" + (", cached" * firmware.cached)
         display(Event("build", model.name, 1, 1, detail, finished=True))
     return model, firmware
@@ -170,9 +171,10 @@ def _built(model_file: Path, board: Any) -> tuple[Any, Any]:
 @click.command("build")
 @MODEL_FILE
 @board_options
+@optimise_option
 @click.option("--json", "as_json", is_flag=True)
 def build_command(
-    model_file: Path, board: str, virtual: bool, port: str | None, as_json: bool
+    model_file: Path, board: str, virtual: bool, port: str | None, optimise: str, as_json: bool
 ) -> None:
     """Build the firmware of a stored QModel and say what it takes.
 
@@ -180,7 +182,7 @@ def build_command(
     Example:
       harness build models/digits-fastgrnn-seed0.npz --board uno
     """
-    model, firmware = _built(model_file, resolve(board, virtual))
+    model, firmware = _built(model_file, resolve(board, virtual), optimise)
     facts = {
         "model": model.name,
         "image": str(firmware.image),
@@ -189,6 +191,8 @@ def build_command(
         "table_flash_bytes": firmware.memory.table_flash_bytes,
         "flash_bytes": firmware.memory.flash_bytes,
         "ram_static_bytes": firmware.memory.ram_static_bytes,
+        "optimise": firmware.optimise,
+        "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
         "firmware_id": firmware.firmware_id.hex(),
         "elf_sha256": firmware.elf_sha256,
         "compiler": firmware.compiler,
@@ -220,7 +224,10 @@ def _port(board: Any, port: str | None) -> str:
 @click.command("flash")
 @MODEL_FILE
 @board_options
-def flash_command(model_file: Path, board: str, virtual: bool, port: str | None) -> None:
+@optimise_option
+def flash_command(
+    model_file: Path, board: str, virtual: bool, port: str | None, optimise: str
+) -> None:
     """Build a QModel's firmware and put it on a board with the board's own uploader.
 
     \b
@@ -232,7 +239,7 @@ def flash_command(model_file: Path, board: str, virtual: bool, port: str | None)
 
     target = resolve(board, virtual)
     attachment = Attachment(target, _port(target, port))
-    model, firmware = _built(model_file, target)
+    model, firmware = _built(model_file, target, optimise)
     log = cache_dir("logs") / f"flash-{target.kind}.log"
     dut, flashed = ensure_firmware(attachment, model, firmware, log=log)
     dut.close()
@@ -245,6 +252,7 @@ def flash_command(model_file: Path, board: str, virtual: bool, port: str | None)
 @click.command("stream")
 @MODEL_FILE
 @board_options
+@optimise_option
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--no-compand", is_flag=True, help="The data set without companding.")
 @click.option("--windows", type=WindowCount(), default="100", show_default=True)
@@ -255,6 +263,7 @@ def stream_command(
     board: str,
     virtual: bool,
     port: str | None,
+    optimise: str,
     data_dir: Path | None,
     no_compand: bool,
     windows: int | None,
@@ -276,7 +285,7 @@ def stream_command(
 
     target = resolve(board, virtual)
     attachment = Attachment(target, _port(target, port))
-    model, firmware = _built(model_file, target)
+    model, firmware = _built(model_file, target, optimise)
     data = datasets.load(model.dataset, data_dir, compand=not no_compand)
     test = data.part("test")
     index = bench.draw_windows(len(test), windows, seed)

@@ -14,6 +14,7 @@ from harness.plots.gallery import Plot, all_plots
 from harness.plots.labels import LABEL_SIZE_PT, Box, place_labels
 from harness.plots.latency import latency_bars
 from harness.plots.memory import memory_bars, memory_parts
+from harness.plots.pareto import pareto
 from harness.plots.rows import Z_95, best_model, drawable, is_highlighted, wilson
 from harness.plots.scatter import accuracy_vs_bytes, accuracy_vs_latency
 from harness.plots.style import DARK, HIGHLIGHT, LIGHT, MIDDLE, OTHER, OTHER_DARK, STYLE, WIDTH_IN
@@ -49,6 +50,7 @@ __all__ = [
     "memory_bars",
     "memory_parts",
     "origin",
+    "pareto",
     "place_labels",
     "save",
     "subtitle",
