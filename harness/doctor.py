@@ -41,8 +41,8 @@ def _checks() -> Iterator[Check]:
     yield _python()
     for platform in toolchain.LOCAL_PLATFORMS.values():
         yield _compiler(platform)
-    yield _uploader("avrdude", "avrdude", "flashing an Uno")
-    yield _uploader("bossac", "bossa-cli", "flashing a MKR1000")
+    yield _uploader("avrdude", "avrdude", "flashing AVR boards")
+    yield _uploader("bossac", "bossa-cli", "flashing SAM D21 boards")
     yield _platformio()
     yield from _virtual()
     yield _disk()
@@ -65,7 +65,7 @@ def prepare(progress: Callable[[str], None] | None = None) -> None:
         return
     from harness.virtual import build
 
-    for name in sorted(build.RECIPES):
+    for name in build.RECIPES:
         say(f"emulator of {name}")
         build.emulator_binary(name)
     say("Optiboot")
@@ -121,9 +121,10 @@ def _virtual() -> Iterator[Check]:
         return
     from harness.virtual import build
 
-    for header in build.RECIPES["uno"].headers[:1]:
+    for header in build.AVR.headers[:1]:
         yield _file("libsimavr headers", header, "libsimavr-dev libelf-dev", purpose)
     yield _file("optiboot source", build.OPTIBOOT_DIR / "optiboot.c", "arduino-core-avr", purpose)
+    yield _file("stk500v2 bootloader", build.STK500V2_HEX, "arduino-core-avr", purpose)
     yield Check(
         "host compiler",
         (compiler := tools.find_tool(os.environ.get("CC", "gcc"))) is not None,
@@ -132,7 +133,7 @@ def _virtual() -> Iterator[Check]:
         purpose,
     )
     built = sorted(p.name for p in paths.cache_dir("emulators").glob("*/vboard-*"))
-    missing = [name for name in build.RECIPES if f"vboard-{name}" not in built]
+    missing = [name for name, recipe in build.RECIPES.items() if recipe.program not in built]
     detail = f"not compiled yet: {', '.join(missing)}" if missing else ", ".join(built)
     yield Check("emulators", not missing, detail, "make setup", purpose)
 

@@ -61,7 +61,7 @@ def attached(board: Board, *, port: str | None, state_dir: Path) -> Iterator[Att
     state_dir: where a virtual board keeps its flash. Raises LabError when there is no board.
     """
     if board.is_virtual and port is None:
-        with VirtualBoard.start(board.emulator, state_dir) as emulator:
+        with VirtualBoard.start(board.emulator, state_dir, called=board.kind) as emulator:
             yield Attachment(board, str(emulator.port), emulator)
     else:
         port = port or find_board_port(board)

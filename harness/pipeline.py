@@ -138,6 +138,12 @@ def train_model(
     return kept if kept is not None else job.train()
 
 
+def _chosen(h: Hyper) -> dict[str, Any]:
+    """The hyper-parameters that are not at their defaults: one that is new changes no old key."""
+    usual = asdict(Hyper())
+    return {name: value for name, value in asdict(h).items() if value != usual[name]}
+
+
 def _hash(parts: Mapping[str, Any]) -> str:
     text = json.dumps({"source_version": SOURCE_VERSION, **parts}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -178,13 +184,12 @@ class _Job:
 
     def network_key(self, stage: str) -> str:
         """Hash of what decides the float weights after `stage`: first, sparse or rounded."""
-        fields = asdict(self.hyper)
-        del fields["state_bits"]
+        later = {"state_bits"}
         if stage != "rounded":
-            del fields["epochs_rounded"]
+            later |= {"epochs_rounded"}
         if stage == "first":
-            for name in ("density_w", "density_u", "epochs_sparse", "epochs_frozen"):
-                del fields[name]
+            later |= {"density_w", "density_u", "epochs_sparse", "epochs_frozen"}
+        fields = {k: v for k, v in _chosen(self.hyper).items() if k not in later}
         parts = {
             "cell": self.spec.cell,
             "dataset": self.data.sha256,

@@ -72,6 +72,7 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "bench_cycles_min": INTEGER,
     "bench_cycles_max": INTEGER,
     "emulator_cycles_delta": INTEGER,
+    "optimise": TEXT,
     "storage": TEXT,
     "firmware_id": TEXT,
     "uploader": TEXT,

@@ -89,6 +89,7 @@ def board_row(
         "compiler_flags": firmware.compiler_flags,
         "elf_sha256": firmware.elf_sha256,
         "firmware_id": firmware.firmware_id.hex(),
+        "optimise": firmware.optimise,
         "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
         "trace_windows": measured.trace_windows,
         "trace_mismatches": measured.trace_mismatches,

@@ -40,6 +40,7 @@ class RunOptions:
     windows    how many test windows to stream, drawn over the whole test set; None = all
     overrides  hyper-parameters that replace the preset's, by name, for every model
     device     where torch trains: cpu or cuda
+    optimise   how weights are stored: size, balanced or speed (docs/kernels.md)
     """
 
     board: str
@@ -54,6 +55,7 @@ class RunOptions:
     data_dir: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    optimise: str = "size"
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunOptions:
@@ -255,7 +257,12 @@ class _Chain:
             return None
         self.listen(Event("build", name))
         try:
-            firmware = build_firmware(model, self.board, bench_raw=bench_window(model))
+            firmware = build_firmware(
+                model,
+                self.board,
+                bench_raw=bench_window(model),
+                optimise=self.options.optimise,
+            )
         except DoesNotFit as error:
             self.listen(Event("build", name, 1, 1, f"does not fit: {error.message}", finished=True))
             status = {"status": results.STATUS_DOES_NOT_FIT, "message": error.message}

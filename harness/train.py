@@ -227,14 +227,17 @@ def _draw(seed: int, stage: int, epoch: int, n: int) -> tuple[Tensor, torch.Gene
 
 
 def _disturb(x: Tensor, h: Hyper, generator: torch.Generator) -> Tensor:
-    """Standardised windows [N, T, D] with Gaussian offsets and noise, then without the channels
-    dropped."""
+    """Standardised windows [N, T, D] with Gaussian gains, offsets and noise, then without the
+    channels dropped."""
+    each_channel = (len(x), 1, x.shape[2])
+    if h.gain_noise:
+        x = x * (1.0 + h.gain_noise * torch.randn(each_channel, generator=generator))
     if h.offset_noise:
-        x = x + h.offset_noise * torch.randn((len(x), 1, x.shape[2]), generator=generator)
+        x = x + h.offset_noise * torch.randn(each_channel, generator=generator)
     if h.noise:
         x = x + h.noise * torch.randn(x.shape, generator=generator).to(x.device)
     if h.channel_dropout:
-        drawn = torch.rand((len(x), 1, x.shape[2]), generator=generator).to(x.device)
+        drawn = torch.rand(each_channel, generator=generator).to(x.device)
         x = x * (drawn >= h.channel_dropout)
     return x
 

@@ -103,7 +103,7 @@ def virtual_command() -> None:
 @click.option("--realtime", is_flag=True, help="Never run faster than the MCU's clock.")
 @click.option(
     "--flash-mode", type=click.Choice(FLASH_MODES), default=FLASH_MODES[0], show_default=True,
-    help="mkr1000: charge flash wait states (rws1) or none.",
+    help="SAM D21 boards: charge flash wait states (rws1) or none.",
 )  # fmt: skip
 def up_command(
     name: str, state_dir: Path | None, port_link: Path | None, realtime: bool, flash_mode: str
@@ -124,7 +124,12 @@ def up_command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with VirtualBoard.start(
-        board.emulator, state, realtime=realtime, flash_mode=flash_mode, port_link=port_link
+        board.emulator,
+        state,
+        realtime=realtime,
+        flash_mode=flash_mode,
+        port_link=port_link,
+        called=name,
     ) as running:
         click.echo(running.port)
         click.echo(f"virtual {name} is up; flash in {state}; Ctrl-C ends it", err=True)

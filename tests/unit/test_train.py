@@ -198,6 +198,16 @@ def test_channel_dropout_zeroes_whole_channels_of_a_window():
     assert torch.equal((noisy == 0).any(1), gone) and 0.2 < float(gone.float().mean()) < 0.4
 
 
+def test_gains_and_offsets_are_one_for_all_steps_of_a_channel():
+    x = torch.randn(200, 5, 4)
+    gained = _disturb(x, Hyper(gain_noise=0.2), torch.Generator().manual_seed(1)) / x
+    shifted = _disturb(x, Hyper(offset_noise=0.5), torch.Generator().manual_seed(1)) - x
+    for drawn, mean, spread in ((gained, 1.0, 0.2), (shifted, 0.0, 0.5)):
+        torch.testing.assert_close(drawn, drawn[:, :1].expand_as(drawn), rtol=1e-3, atol=1e-3)
+        assert abs(float(drawn.mean()) - mean) < 0.1
+        assert abs(float(drawn[:, 0].std()) - spread) < 0.1 * spread + 0.02
+
+
 class Killed(Exception):
     pass
 
