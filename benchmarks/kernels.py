@@ -1,39 +1,49 @@
-"""Cycles and bytes of one step of each cell on a virtual board. Emulated: exact and repeatable.
+"""Cycles and bytes of a step of each model on a virtual board. Emulated: exact and repeatable.
 
-Example: python benchmarks/kernels.py --board mkr1000 --json
-Weights are random (seed 0); cycles are those of the firmware's stored window of eight steps, the
-classifier included, divided by its steps.
+Example: python benchmarks/kernels.py --board mkr1000 --optimise speed --json
+A step is rnn_model_step, the input stage and the cell; its cycles are those of one window, the
+classifier included, divided by the window's steps. `cell_cycles_per_step` leaves the input stage
+out. `floor_cycles_per_step` is derived in
+docs/kernels.md; `--csv FILE` writes the table that results/reference/ holds.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from common import arguments, emit, on_board, running
+from common import VIRTUAL, emit
 
+from benchmarks.floors import FLOORS
+from benchmarks.shapes import SHAPES, Shape
+from harness import lab
+from harness.boards import Board, find_kind
 from harness.errors import DoesNotFit
-from harness.lab import Attachment
-from tests.models import random_qmodel
+from harness.firmware.build import Firmware, build_firmware
+from harness.firmware.plan import OPTIMISE
+from harness.qmodel import QModel
+from harness.reference.model import bench_window
+from harness.virtual.process import VirtualBoard
 
-SHAPES: list[dict[str, Any]] = [
-    {"cell": "fastgrnn", "hidden": 16},
-    {"cell": "fastgrnn", "hidden": 16, "rank_w": 2, "rank_u": 8},
-    {"cell": "fastgrnn", "hidden": 32, "density": 0.3},
-    {"cell": "lstm", "hidden": 16},
-    {"cell": "gru", "hidden": 16},
-    {"cell": "ornn", "hidden": 16},
-    {"cell": "lstm", "hidden": 32},
-    {"cell": "gru", "hidden": 32},
-]
+MODES = {"mkr1000": ("zero-wait", "rws1")}
+KERNELS = "rnn_"
+NOT_KERNELS = ("rnn_model_", "rnn_table_", "rnn_bench_", "rnn_identity_")
+KERNEL_DATA = {"rnn_vectors", "rnn_counters", "rnn_products_inner"}
 
 
-def measure(attachment: Attachment, shape: dict[str, Any]) -> dict[str, Any]:
-    """One row of the table."""
-    model = random_qmodel(**shape, features=9, classes=6)
-    board = attachment.board
-    row: dict[str, Any] = {
+def rows_of(
+    board: Board, shape: Shape, optimise: str, modes: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """The rows of one model: one for each flash mode."""
+    model = shape.model()
+    facts: dict[str, Any] = {
         "board": board.kind,
-        "model": model.cell,
+        "model": shape.name,
+        "optimise": optimise,
         "dtype": f"s8_s{model.state_bits}",
         "hidden": model.dims.hidden,
         "rank_w": model.dims.rank_w,
@@ -42,31 +52,121 @@ def measure(attachment: Attachment, shape: dict[str, Any]) -> dict[str, Any]:
         "density_u": round(model.density("U"), 3),
         "steps": model.steps,
         "features": model.dims.features,
-        "flash_mode": "zero-wait",
     }
     try:
-        with running(attachment, model) as (dut, firmware):
-            bench = dut.bench(3)
-            per_step = bench.cycles_min / bench.steps
-            weights = sum(int((m != 0).sum()) for m in model.matrices.values())
-            return row | {
-                "cycles_per_step": round(per_step, 1),
-                "cycles_per_weight": round(per_step / weights, 2),
-                "latency_ms": bench.cycles_min / board.clock_hz * 1e3,
-                "model_flash_bytes": firmware.memory.model_flash_bytes,
-                "flash_bytes": firmware.memory.flash_bytes,
-                "ram_static_bytes": firmware.memory.ram_static_bytes,
-                "stack_peak_bytes": dut.stats().stack_peak_bytes,
-            }
+        firmware = build_firmware(model, board, bench_raw=bench_window(model), optimise=optimise)
     except DoesNotFit as error:
-        return row | {"does_not_fit": error.message}
+        yield facts | {"does_not_fit": error.message}
+        return
+    for mode in modes:
+        yield facts | _measured(board, shape, model, firmware, mode)
+
+
+def _window_cycles(board: Board, model: QModel, firmware: Firmware, mode: str) -> tuple[int, int]:
+    """Cycles of a window of the model's length, and the peak of the stack in bytes."""
+    window = bench_window(model)
+    raw = window[[t % len(window) for t in range(model.steps)]]
+    with (
+        tempfile.TemporaryDirectory() as state,
+        VirtualBoard.start(board.emulator, Path(state), flash_mode=mode) as emulator,
+    ):
+        attachment = lab.Attachment(board, str(emulator.port), emulator)
+        dut, _ = lab.ensure_firmware(attachment, model, firmware, log=Path(state) / "flash.log")
+        try:
+            return dut.infer(raw).cycles, dut.stats().stack_peak_bytes
+        finally:
+            dut.close()
+
+
+def _measured(
+    board: Board, shape: Shape, model: QModel, firmware: Firmware, mode: str
+) -> dict[str, Any]:
+    cycles, stack_peak_bytes = _window_cycles(board, model, firmware, mode)
+    cell_only = build_firmware(
+        model,
+        board,
+        bench_raw=bench_window(model),
+        optimise=firmware.optimise,
+        measure_cell=True,
+    )
+    cell_cycles, _ = _window_cycles(board, model, cell_only, mode)
+    per_step = cycles / model.steps
+    weights = sum(int((m != 0).sum()) for m in model.matrices.values())
+    floors = FLOORS.get(board.core)
+    floor = floors.step(model, firmware.optimise == "speed") if floors else None
+    memory = firmware.memory
+    return {
+        "flash_mode": mode,
+        "cycles_per_step": round(per_step, 1),
+        "cell_cycles_per_step": round(cell_cycles / model.steps, 1),
+        "cycles_per_weight": round(per_step / weights, 2),
+        "floor_cycles_per_step": round(floor) if floor else None,
+        "ratio_to_floor": round(per_step / floor, 2) if floor else None,
+        "latency_ms": round(cycles / board.clock_hz * 1e3, 2),
+        "paper_ms": shape.paper_ms.get(board.kind),
+        "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
+        "kernel_code_bytes": kernel_bytes(memory.symbols),
+        "model_flash_bytes": memory.model_flash_bytes,
+        "flash_bytes": memory.flash_bytes,
+        "ram_static_bytes": memory.ram_static_bytes,
+        "stack_peak_bytes": stack_peak_bytes,
+    }
+
+
+def kernel_bytes(symbols: dict[str, int]) -> int:
+    """Code of the network that is no model: symbols rnn_* but data, weights as code included."""
+    return sum(
+        size
+        for name, size in symbols.items()
+        if name.startswith(KERNELS)
+        and (not name.startswith(NOT_KERNELS) or name in FUNCTIONS)
+        and name not in KERNEL_DATA
+    )
+
+
+FUNCTIONS = {"rnn_model_step", "rnn_model_reset", "rnn_model_classify"}
+
+
+def table(
+    board: Board, optimise: tuple[str, ...], shapes: tuple[Shape, ...]
+) -> list[dict[str, Any]]:
+    """All rows."""
+    modes = MODES.get(board.kind, ("zero-wait",))
+    shapes = tuple(s for s in shapes if not s.boards or board.kind in s.boards)
+    return [
+        row for shape in shapes for way in optimise for row in rows_of(board, shape, way, modes)
+    ]
+
+
+def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
+    """The table as results/reference/ keeps it: every column, empty where there is nothing."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--board", choices=VIRTUAL, required=True)
+    parser.add_argument("--optimise", choices=OPTIMISE, help="one of them; default: all three")
+    parser.add_argument("--models", help="comma-separated names of rows; default: all")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--csv", type=Path, help="also write the table to this file")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Print the table of one board."""
-    options = arguments(__doc__ or "", one_board=True)
-    with on_board(options.board) as attachment:
-        rows = [measure(attachment, shape) for shape in SHAPES]
+    options = arguments()
+    wanted = options.models.split(",") if options.models else [s.name for s in SHAPES]
+    shapes = tuple(s for s in SHAPES if s.name in wanted)
+    optimise = (options.optimise,) if options.optimise else OPTIMISE
+    rows = table(find_kind(options.board).virtual(), optimise, shapes)
+    if options.csv:
+        write_csv(rows, options.csv)
     emit({"rows": rows}, options.json)
 
 

@@ -132,9 +132,9 @@ def _virtual() -> Iterator[Check]:
         "apt-get install gcc libc6-dev",
         purpose,
     )
-    built = sorted(p.name for p in paths.cache_dir("emulators").glob("*/vboard-*"))
+    built = {p.name for p in paths.cache_dir("emulators").glob("*/vboard-*")}
     missing = [name for name, recipe in build.RECIPES.items() if recipe.program not in built]
-    detail = f"not compiled yet: {', '.join(missing)}" if missing else ", ".join(built)
+    detail = f"not compiled yet: {', '.join(missing)}" if missing else ", ".join(build.RECIPES)
     yield Check("emulators", not missing, detail, "make setup", purpose)
 
 

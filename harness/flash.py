@@ -130,7 +130,7 @@ def _avrdude(executable: Path, image: Path, board: Board, port: str) -> list[str
         *("-c", board.flash.programmer),
         *("-P", port),
         *("-b", str(board.flash.baud)),
-        "-D",  # Optiboot erases page by page
+        "-D",  # these bootloaders erase page by page
         *("-U", f"flash:w:{image}:i"),
     ]
 

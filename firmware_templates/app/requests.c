@@ -35,7 +35,7 @@ int16_t request_hello(uint8_t *reply)
     window_open = false;
     at = put_u8(at, LINK_PROTOCOL);
     at = put_u8(at, hal_timer());
-    at = put_u8(at, sizeof(rnn_state_t));
+    at = put_u8(at, RNN_STATE_BITS / 8);
     at = put_u8(at, 0);
     at = put_u32(at, RNN_CLOCK_HZ);
     at = put_u16(at, RNN_MAX_PAYLOAD);
@@ -76,9 +76,8 @@ static uint8_t *put_window(uint8_t *at)
 
 static uint8_t *put_hidden(uint8_t *at)
 {
-    const rnn_state_t *hidden = rnn_cell_hidden();
     for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        at = put_u16(at, (uint16_t)(int16_t)hidden[j]);
+        at = put_u16(at, (uint16_t)(int16_t)rnn_vectors.h[j]);
     return at;
 }
 

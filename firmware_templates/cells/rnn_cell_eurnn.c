@@ -14,13 +14,13 @@
 
 #define UNITS (RNN_HIDDEN / 2)
 
-static rnn_state_t h[RNN_HIDDEN];
-static int32_t acc[RNN_ROWS];
+#define h (rnn_vectors.h)
+
+static int32_t acc[RNN_SUMS(RNN_ROWS)];
 
 void rnn_cell_reset(void)
 {
-    for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        h[j] = 0;
+    rnn_vectors_reset();
 }
 
 /* One part of p, at the scale of h. */
@@ -36,19 +36,13 @@ static int16_t bias(uint16_t j)
     return rnn_sat_s32_s16(rnn_rshift_s32(rnn_bias(rnn_model_b + j), RNN_OUT_SHIFT), &uncounted);
 }
 
-void rnn_cell_step(const int8_t *x)
+void rnn_cell_step(void)
 {
-    rnn_product_first(x, h, acc);
-    rnn_product_second(x, h, acc);
+    rnn_products(acc);
     for (uint16_t j = 0; j < UNITS; j++) {
         int16_t re = part(j), im = part((uint16_t)(UNITS + j));
         uint16_t gain = rnn_modrelu_gain(re, im, bias(j), rnn_table_r);
         h[j] = rnn_sat_state(rnn_modrelu_apply(re, gain));
         h[UNITS + j] = rnn_sat_state(rnn_modrelu_apply(im, gain));
     }
-}
-
-const rnn_state_t *rnn_cell_hidden(void)
-{
-    return h;
 }

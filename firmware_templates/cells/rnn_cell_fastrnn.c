@@ -22,13 +22,13 @@
 #define UNIT(j) 0
 #endif
 
-static rnn_state_t h[RNN_HIDDEN];
-static int32_t acc[RNN_ROWS];
+#define h (rnn_vectors.h)
+
+static int32_t acc[RNN_SUMS(RNN_ROWS)];
 
 void rnn_cell_reset(void)
 {
-    for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        h[j] = 0;
+    rnn_vectors_reset();
 }
 
 /* act of the pre-activation a; in the scalar form with a table, alpha times that. */
@@ -54,17 +54,11 @@ static int32_t updated(uint16_t j, int16_t c)
 #endif
 }
 
-void rnn_cell_step(const int8_t *x)
+void rnn_cell_step(void)
 {
-    rnn_product_first(x, h, acc);
-    rnn_product_second(x, h, acc);
+    rnn_products(acc);
     for (uint16_t j = 0; j < RNN_HIDDEN; j++) {
-        int32_t a = rnn_aligned(acc[j]) + rnn_bias(rnn_model_b + j);
+        int32_t a = rnn_preactivation(acc, j);
         h[j] = rnn_sat_state(updated(j, candidate(a)));
     }
-}
-
-const rnn_state_t *rnn_cell_hidden(void)
-{
-    return h;
 }

@@ -7,6 +7,7 @@
  *
  * r and z need the sum of both products, n needs them apart: whichever side comes first
  * (rnn_products.h) leaves its candidate term in `term`, and its rows are cleared for the other. */
+#include "rnn_activation.h"
 #include "rnn_cell.h"
 #include "rnn_counters.h"
 #include "rnn_index_s32_u8.h"
@@ -25,14 +26,14 @@
 #define SECOND_BIAS(j) (rnn_model_b + N_ROWS + (j))
 #endif
 
-static rnn_state_t h[RNN_HIDDEN];
+#define h (rnn_vectors.h)
+
 static int16_t term[RNN_HIDDEN];
-static int32_t acc[RNN_ROWS];
+static int32_t acc[RNN_SUMS(RNN_ROWS)];
 
 void rnn_cell_reset(void)
 {
-    for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        h[j] = 0;
+    rnn_vectors_reset();
 }
 
 /* One side of the candidate of unit j, at the intermediate scale. */
@@ -44,17 +45,17 @@ static int16_t candidate_term(uint16_t j, const int8_t *bias)
 
 static uint8_t gate_index(uint16_t row)
 {
-    return rnn_index_s32_u8(rnn_aligned(acc[row]) + rnn_bias(rnn_model_b + row), RNN_Z_SHIFT);
+    return rnn_activation_index(acc, row, RNN_Z_SHIFT);
 }
 
-void rnn_cell_step(const int8_t *x)
+void rnn_cell_step(void)
 {
-    rnn_product_first(x, h, acc);
+    rnn_product_first(acc);
     for (uint16_t j = 0; j < RNN_HIDDEN; j++) {
         term[j] = candidate_term(j, FIRST_BIAS(j));
         acc[N_ROWS + j] = 0;
     }
-    rnn_product_second(x, h, acc);
+    rnn_product_second(acc);
     for (uint16_t j = 0; j < RNN_HIDDEN; j++) {
         uint8_t r = RNN_LOAD_U8(rnn_table_z + gate_index(j));
         uint8_t z = gate_index((uint16_t)(RNN_HIDDEN + j));
@@ -67,11 +68,6 @@ void rnn_cell_step(const int8_t *x)
         int32_t a = q + ((rnn_gate_u8_s16(r, m) + 128) >> 8);
         int16_t n = RNN_LOAD_S16(rnn_table_c + rnn_index_s32_u8(a, RNN_C_SHIFT));
         h[j] = rnn_sat_state(rnn_mix_u8_s16(RNN_LOAD_U8(rnn_table_g + z), n,
-                                            RNN_LOAD_U8(rnn_table_z + z), h[j]));
+                                            RNN_LOAD_U8(rnn_table_z + z), (int16_t)h[j]));
     }
-}
-
-const rnn_state_t *rnn_cell_hidden(void)
-{
-    return h;
 }

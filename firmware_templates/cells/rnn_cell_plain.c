@@ -16,13 +16,13 @@
 
 #define LEAK 26
 
-static rnn_state_t h[RNN_HIDDEN];
-static int32_t acc[RNN_ROWS];
+#define h (rnn_vectors.h)
+
+static int32_t acc[RNN_SUMS(RNN_ROWS)];
 
 void rnn_cell_reset(void)
 {
-    for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        h[j] = 0;
+    rnn_vectors_reset();
 }
 
 /* f of the pre-activation a. */
@@ -41,15 +41,9 @@ static rnn_state_t activation(int32_t a)
 #endif
 }
 
-void rnn_cell_step(const int8_t *x)
+void rnn_cell_step(void)
 {
-    rnn_product_first(x, h, acc);
-    rnn_product_second(x, h, acc);
+    rnn_products(acc);
     for (uint16_t j = 0; j < RNN_HIDDEN; j++)
-        h[j] = activation(rnn_aligned(acc[j]) + rnn_bias(rnn_model_b + j));
-}
-
-const rnn_state_t *rnn_cell_hidden(void)
-{
-    return h;
+        h[j] = activation(rnn_preactivation(acc, j));
 }

@@ -10,9 +10,9 @@
  *
  * Ref: Bradbury et al., ICLR 2017, arXiv:1611.01576, section 2.
  * Twin: harness/reference/qrnn.py. The pooled c is int16 whatever the width of h. */
+#include "rnn_activation.h"
 #include "rnn_cell.h"
 #include "rnn_counters.h"
-#include "rnn_index_s32_u8.h"
 #include "rnn_mix_u8_s16.h"
 #include "rnn_products.h"
 #include "rnn_rshift_s32.h"
@@ -23,43 +23,31 @@
 #define O_ROWS (2u * RNN_HIDDEN)
 #define I_ROWS (3u * RNN_HIDDEN)
 
-static rnn_state_t h[RNN_HIDDEN];
+#define h (rnn_vectors.h)
+
 #ifndef RNN_OPTION_POOLING_F
 static int16_t cell[RNN_HIDDEN];
 #endif
-#ifdef RNN_OPTION_WIDTH_K2
-static int8_t both[RNN_INPUTS];         /* the input before, and this one */
-#endif
-static int32_t acc[RNN_ROWS];
+static int32_t acc[RNN_SUMS(RNN_ROWS)];
 
 void rnn_cell_reset(void)
 {
-    for (uint16_t j = 0; j < RNN_HIDDEN; j++) {
-        h[j] = 0;
+    rnn_vectors_reset();
 #ifndef RNN_OPTION_POOLING_F
+    for (uint16_t j = 0; j < RNN_HIDDEN; j++)
         cell[j] = 0;
 #endif
-    }
-#ifdef RNN_OPTION_WIDTH_K2
-    for (uint16_t d = 0; d < RNN_INPUTS; d++)
-        both[d] = 0;
-#endif
-}
-
-static int32_t activation(uint16_t r)
-{
-    return rnn_aligned(acc[r]) + rnn_bias(rnn_model_b + r);
 }
 
 static uint8_t gate_index(uint16_t r)
 {
-    return rnn_index_s32_u8(activation(r), RNN_Z_SHIFT);
+    return rnn_activation_index(acc, r, RNN_Z_SHIFT);
 }
 
 /* f * old + (1 - f, or the input gate) * candidate, of unit j. */
 static int32_t pooled(uint16_t j, int16_t old)
 {
-    int16_t z = RNN_LOAD_S16(rnn_table_c + rnn_index_s32_u8(activation(j), RNN_C_SHIFT));
+    int16_t z = RNN_LOAD_S16(rnn_table_c + rnn_activation_index(acc, j, RNN_C_SHIFT));
     uint8_t forget = gate_index((uint16_t)(F_ROWS + j));
 #ifdef RNN_OPTION_POOLING_IFO
     uint8_t in = RNN_LOAD_U8(rnn_table_z + gate_index((uint16_t)(I_ROWS + j)));
@@ -69,28 +57,21 @@ static int32_t pooled(uint16_t j, int16_t old)
     return rnn_mix_u8_s16(in, z, RNN_LOAD_U8(rnn_table_z + forget), old);
 }
 
-void rnn_cell_step(const int8_t *x)
+void rnn_cell_step(void)
 {
-#ifdef RNN_OPTION_WIDTH_K2
-    for (uint16_t d = 0; d < RNN_FEATURES; d++) {
-        both[d] = both[RNN_FEATURES + d];
-        both[RNN_FEATURES + d] = x[d];
-    }
-    x = both;
-#endif
-    rnn_product_first(x, h, acc);
+    rnn_products(acc);
     for (uint16_t j = 0; j < RNN_HIDDEN; j++) {
 #ifdef RNN_OPTION_POOLING_F
-        h[j] = rnn_sat_state(pooled(j, h[j]));
+        h[j] = rnn_sat_state(pooled(j, (int16_t)h[j]));
 #else
         uint8_t o = RNN_LOAD_U8(rnn_table_z + gate_index((uint16_t)(O_ROWS + j)));
         cell[j] = rnn_sat_s32_s16(pooled(j, cell[j]), &rnn_counters.state);
         h[j] = rnn_sat_state(rnn_rshift_s32(rnn_gate_u8_s16(o, cell[j]), RNN_O_SHIFT));
 #endif
     }
-}
-
-const rnn_state_t *rnn_cell_hidden(void)
-{
-    return h;
+#ifdef RNN_OPTION_WIDTH_K2
+    /* The input stage writes the second half; what is there now comes before the next. */
+    for (uint16_t d = 0; d < RNN_FEATURES; d++)
+        rnn_vectors.x[d] = rnn_vectors.x[RNN_FEATURES + d];
+#endif
 }

@@ -4,10 +4,10 @@
 #ifndef RNN_STATE_H
 #define RNN_STATE_H
 
-#include "rnn_cell.h"
 #include "rnn_counters.h"
 #include "rnn_sat_s32_s16.h"
 #include "rnn_sat_s32_s8.h"
+#include "rnn_vectors.h"
 
 RNN_INLINE rnn_state_t rnn_sat_state(int32_t v)
 {

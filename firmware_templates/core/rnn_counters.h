@@ -5,6 +5,13 @@
 #ifndef RNN_COUNTERS_H
 #define RNN_COUNTERS_H
 
+/* Byte offsets in the struct, for assembly. */
+#define RNN_COUNTERS_INPUT 0
+#define RNN_COUNTERS_MID 4
+#define RNN_COUNTERS_STATE 8
+
+#ifndef __ASSEMBLER__
+
 #include <stdint.h>
 
 struct rnn_counters {
@@ -14,5 +21,7 @@ struct rnn_counters {
 };
 
 extern struct rnn_counters rnn_counters;
+
+#endif
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * hal_avr.c -- ATmega328P without the Arduino core: USART0, Timer0..2 as a cycle counter.
- * Ref: Microchip ATmega48A/PA/88A/PA/168A/PA/328/P data sheet, DS40002061.
+ * hal_avr.c -- ATmega328P and ATmega2560 without the Arduino core: USART0, Timer0..2 as a cycle
+ * counter. The registers used here have the same names and meaning in both.
+ * Ref: Microchip ATmega48A/PA/88A/PA/168A/PA/328/P data sheet, DS40002061;
+ *      ATmega640/V-1280/V-1281/V-2560/V-2561/V data sheet, DS40002211.
  *
  * Counter (timer 1). Exact for stretches of up to 22,020,096 cycles, 1.376 s at 16 MHz, with
  * interrupts off throughout:
@@ -12,13 +14,14 @@
  * 64, and Timer0 less low/1024 and 64 j gives 256 m mod 253 = 3 m, as a vernier. Both are rounded,
  * so the few cycles by which the timers start and are read apart, up to 1 tick, do not matter.
  * Longer stretches would be reported short by a multiple of 22,020,096. They do not occur: a step
- * visits each bit of the stored matrices once, 32 KB of flash have 2^18 bits, and 84 cycles per bit
- * would be needed. A zero in a bitmap takes about 10 cycles for its bit, a dense weight about 90
- * for its 8.
+ * visits each bit of the stored matrices once, the 64 KB that LPM reaches have 2^19 bits, and 42
+ * cycles per bit would be needed. A zero in a bitmap takes about 10 cycles for its bit, a dense
+ * weight about 90 for its 8.
  *
  * Marks: GPIOR0 = 1 at the beginning of a stretch, 2 at its end.
  * Stack: painted from the end of .bss to RAMEND before main; the peak includes interrupts.
- * Reset: by the watchdog, which .init3 turns off again; after it Optiboot starts the program. */
+ * Reset: by the watchdog, which .init3 turns off again; after it the bootloader starts the program
+ * at once (Optiboot, and Arduino's stk500v2 of 2012 and later). */
 #include "hal.h"
 
 #include <avr/interrupt.h>
@@ -65,7 +68,14 @@ uint16_t hal_stack_peak(void)
 
 /* ---- serial line ---- */
 
-ISR(USART_RX_vect)
+/* An MCU with one USART does not number its vectors. */
+#ifdef USART_RX_vect
+#define RECEIVED_vect USART_RX_vect
+#else
+#define RECEIVED_vect USART0_RX_vect
+#endif
+
+ISR(RECEIVED_vect)
 {
     uint8_t status = UCSR0A;        /* before UDR0: it belongs to the byte */
     uint8_t byte = UDR0;

@@ -3,19 +3,20 @@
 
 #include "rnn_flash.h"
 
-void rnn_matvec_bitmap_s8_s16(const int8_t *matrix, const int16_t *v, int32_t *acc,
-                              uint16_t rows, uint16_t cols)
+void rnn_matvec_bitmap_s8_s16(const void *matrix, const int16_t *v, int32_t *acc,
+                              uint16_t rows, uint16_t cols, uint8_t add)
 {
+    const int8_t *at = matrix;
     uint16_t row_bytes = (uint16_t)((cols + 7u) / 8u);
     for (uint16_t r = 0; r < rows; r++) {
-        const int8_t *bits = matrix;
-        int32_t sum = acc[r];
-        matrix += row_bytes;
+        const int8_t *bits = at;
+        int32_t sum = add ? acc[r] : 0;
+        at += row_bytes;
         for (uint16_t i = 0; i < row_bytes; i++) {
             const int16_t *element = v + (uint16_t)(8u * i);
             for (uint8_t set = (uint8_t)RNN_LOAD_S8(bits++); set; set = (uint8_t)(set >> 1)) {
                 if (set & 1u)
-                    sum += (int32_t)RNN_LOAD_S8(matrix++) * *element;
+                    sum += (int32_t)RNN_LOAD_S8(at++) * *element;
                 element++;
             }
         }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * rnn_matvec_dense_s8_s16.h -- acc += M v; M int8 [rows, cols] stored as dense, v s16 [cols].
+ * rnn_matvec_dense_s8_s16.h -- acc = M v, or acc += M v; M int8 [rows, cols] stored as dense,
+ * v s16 [cols].
  *
  * Storage   every weight stored: rows * cols bytes.
- * Contract  shapes, scale, rounding and memory as in rnn_matvec.h.
+ * Contract  shapes, scale, rounding, memory and `add` as in rnn_matvec.h.
  * Overflow  |product| <= 2^22; the sum: rnn_matvec.h.
  * Cost      rows * cols multiply-adds. */
 #ifndef RNN_MATVEC_DENSE_S8_S16_H
@@ -11,7 +12,7 @@
 
 #include <stdint.h>
 
-void rnn_matvec_dense_s8_s16(const int8_t *matrix, const int16_t *v, int32_t *acc,
-                             uint16_t rows, uint16_t cols);
+void rnn_matvec_dense_s8_s16(const void *matrix, const int16_t *v, int32_t *acc,
+                             uint16_t rows, uint16_t cols, uint8_t add);
 
 #endif

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from harness import paths, tools
 from harness.boards import Board
 from harness.errors import BuildError
-from harness.firmware.elf import MemoryUse, compiler_comment, measure
-from harness.firmware.failures import check_data_fit, check_fit, explain
+from harness.firmware.elf import MemoryUse, avr_constants_end, compiler_comment, measure
+from harness.firmware.failures import check_data_fit, check_fit, check_lpm_reach, explain
 from harness.firmware.render import firmware_id_flag, render_sources
 from harness.firmware.toolchain import LOCAL_PLATFORMS, Toolchain, find_toolchain
 from harness.qmodel import QModel
@@ -67,6 +67,7 @@ class Firmware:
         compiler        e.g. `avr-gcc 5.4.0 (Debian)`, the version as the ELF tells it
         compiler_flags  flags of the compiler as it was called, without -D and -I
         memory          bytes of flash and RAM
+        optimise        what storage was chosen for: size, balanced or speed
         storage         how each weight tensor is stored
         cached          True when nothing had to be compiled
     """
@@ -82,6 +83,7 @@ class Firmware:
     memory: MemoryUse
     storage: Mapping[str, str]
     cached: bool
+    optimise: str = "size"
 
 
 def build_firmware(
@@ -89,13 +91,15 @@ def build_firmware(
     board: Board,
     *,
     bench_raw: NDArray[np.int16],
-    storage: str = "size",
+    optimise: str = "size",
+    measure_cell: bool = False,
     progress: Progress | None = None,
 ) -> Firmware:
     """Firmware of `model` for `board`.
 
     bench_raw  int16 [S, D], the window that BENCH runs
-    storage    how matrices are stored: `harness.firmware.render.POLICIES`
+    optimise   how kernels and storage are chosen: 'size', 'balanced' or 'speed'
+    measure_cell  leave the input stage out of what the firmware measures as a step
     progress   is told what is going on, in a line of text; silent when the cache has it
 
     Raises DoesNotFit when flash or RAM is too small, BuildError when a compiler is missing or
@@ -112,13 +116,17 @@ def build_firmware(
             max_payload=board.max_payload_bytes,
             bench_raw=bench_raw,
             destination=destination,
-            storage=storage,
+            core=board.core,
+            optimise=optimise,
+            flash_bytes=board.flash_free_bytes,
+            measure_cell=measure_cell,
         )
         data_bytes = rendered.model_bytes + rendered.table_bytes + rendered.bench_bytes
         check_data_fit(data_bytes, board, model.name)
         return rendered.storage
 
-    return build_tree(render, board, name=model.name, progress=progress)
+    built = build_tree(render, board, name=model.name, progress=progress)
+    return replace(built, optimise=optimise)
 
 
 def build_tree(
@@ -248,6 +256,7 @@ def _build(
     elf = output / "firmware.elf"
     if elf.is_file():
         check_fit(measure(elf), board, name)
+        check_lpm_reach(avr_constants_end(elf), board, name)
     image = _find_image(output)
     if not log.ok or image is None:
         kept = paths.cache_dir("firmware") / "last-failure.log"

@@ -17,6 +17,7 @@ from elftools.elf.sections import SymbolTableSection
 from harness.errors import BuildError
 
 MODEL_PREFIX = "rnn_model_"
+CODE_PREFIX = "rnn_model_code_"  # functions made from weights
 TABLE_PREFIX = "rnn_table_"
 NOT_STATIC = (".stack", ".heap", "._user_heap_stack")  # reserved by a linker script, not used
 
@@ -35,7 +36,8 @@ class MemoryUse:
     Fields
         flash_bytes        the image the uploader writes, from its first to its last byte
         ram_static_bytes   .data + .bss + .noinit
-        model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier
+        model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier; and functions
+                           `rnn_model_code_*`, weights as code
         table_flash_bytes  data `rnn_table_*`: shared non-linearities and the input stage
         symbols            size of every object and function, in flash or RAM, by name
     """
@@ -54,6 +56,22 @@ def measure(path: Path) -> MemoryUse:
             return _measure(ELFFile(file))
     except (OSError, ELFError) as error:
         raise BuildError(f"{path}: not a readable ELF: {error or type(error).__name__}") from error
+
+
+def avr_constants_end(path: Path) -> int:
+    """Address after the last constant that an AVR reads from flash; 0 in an ELF of another core."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        if elf["e_machine"] != "EM_AVR":
+            return 0
+        tables = (s for s in elf.iter_sections() if isinstance(s, SymbolTableSection))
+        symbols = (symbol for table in tables for symbol in table.iter_symbols())
+        ends = (
+            symbol["st_value"] + symbol["st_size"]
+            for symbol in symbols
+            if symbol["st_info"]["type"] == "STT_OBJECT" and symbol["st_value"] in AVR_FLASH
+        )
+        return max(ends, default=0)
 
 
 def compiler_comment(path: Path) -> str:
@@ -76,7 +94,7 @@ def _measure(elf: Any) -> MemoryUse:
     return MemoryUse(
         flash_bytes,
         ram_bytes,
-        sum(s.size for s in symbols if s.is_constant and s.name.startswith(MODEL_PREFIX)),
+        sum(s.size for s in symbols if _is_model(s)),
         sum(s.size for s in symbols if s.is_constant and s.name.startswith(TABLE_PREFIX)),
         _by_name(symbols),
     )
@@ -124,6 +142,12 @@ def _symbols(elf: Any) -> Iterator[_Symbol]:
             home = symbol["st_shndx"]  # a word such as SHN_ABS when it lies in no section
             loaded = isinstance(home, int) and elf.get_section(home)["sh_type"] != "SHT_NOBITS"
             yield _Symbol(symbol.name, place[1], loaded and kind == "STT_OBJECT")
+
+
+def _is_model(symbol: _Symbol) -> bool:
+    if symbol.is_constant:
+        return symbol.name.startswith(MODEL_PREFIX)
+    return symbol.name.startswith(CODE_PREFIX)
 
 
 def _by_name(symbols: list[_Symbol]) -> dict[str, int]:

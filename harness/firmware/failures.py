@@ -11,7 +11,11 @@ from harness.firmware.elf import MemoryUse
 from harness.tools import Finished
 
 WORDS = 16  # lines of the compiler that an error quotes
-AVR_RAM_START = 0x80_0100  # of the ATmega48..328 family in an ELF's addresses
+AVR_RAM_START = 0x80_0100  # in an ELF's addresses; of an MCU with up to 64 KB of flash
+LARGE_AVR_RAM_START = 0x80_0200  # of the ATmega640..2561 family
+LPM_REACH_BYTES = 0x1_0000  # of flash, on any AVR: LPM's address has 16 bits
+AVR_OBJECT_BYTES = 0x7FFF  # avr-gcc takes no larger one
+LPM_HINT = "fewer hidden units, a lower rank, a sparser model, or a board with an ARM core"
 
 
 def check_fit(memory: MemoryUse, board: Board, name: str) -> None:
@@ -30,9 +34,21 @@ def check_data_fit(data_bytes: int, board: Board, name: str) -> None:
         raise _flash_overflow(board, name, over, "at least ")
 
 
+def check_lpm_reach(constants_end: int, board: Board, name: str) -> None:
+    """Raises DoesNotFit when constants of an AVR end above what LPM, with its 16 bits, reaches."""
+    over = constants_end - LPM_REACH_BYTES
+    if over > 0:
+        raise DoesNotFit(
+            f"{name} has constants up to address {constants_end:,}, LPM on {board.kind} reaches "
+            f"the first {LPM_REACH_BYTES:,} bytes of flash (over by {over:,})",
+            over_bytes=over,
+            hint=LPM_HINT,
+        )
+
+
 def explain(run: Finished, board: Board, name: str, log: Path) -> HarnessError:
     """The error to raise for a failed run of PlatformIO, whose whole output lies in `log`."""
-    too_large = _linker_overflow(run.output, board, name)
+    too_large = _linker_overflow(run.output, board, name) or _array_overflow(run.output, name)
     if too_large is not None:
         return too_large
     what = f"building {name} for {board.kind}"
@@ -71,8 +87,19 @@ def _linker_overflow(output: str, board: Board, name: str) -> DoesNotFit | None:
         r"address (0x[0-9a-f]+) of \S+ section \S+ is not within region `data'", output
     )
     if ends:
-        return _ram_overflow(board, name, max(int(end, 16) for end in ends) - AVR_RAM_START)
+        large = board.flash_bytes > LPM_REACH_BYTES
+        start = LARGE_AVR_RAM_START if large else AVR_RAM_START
+        return _ram_overflow(board, name, max(int(end, 16) for end in ends) - start)
     return None
+
+
+def _array_overflow(output: str, name: str) -> DoesNotFit | None:
+    """avr-gcc refuses a large array where it is declared, without saying by how much."""
+    found = re.search(r"size of array \W(\w+)\W is too large", output)
+    if found is None:
+        return None
+    what = f"an array, {found[1]}, of more than the {AVR_OBJECT_BYTES:,} bytes that avr-gcc takes"
+    return DoesNotFit(f"{name} has {what}", over_bytes=1, hint=LPM_HINT)
 
 
 def _flash_overflow(board: Board, name: str, over: int, bound: str = "") -> DoesNotFit:

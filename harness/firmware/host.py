@@ -30,7 +30,7 @@ def build_host(
     bench_raw: NDArray[np.int16],
     *,
     sanitize: bool = False,
-    storage: str = "size",
+    optimise: str = "size",
     max_payload: int = MAX_PAYLOAD,
 ) -> Path:
     """The executable of `model`, compiled once per content and kept in the cache.
@@ -51,7 +51,7 @@ def build_host(
             max_payload=max_payload,
             bench_raw=bench_raw,
             destination=work / "tree",
-            storage=storage,
+            optimise=optimise,
         )
         recipe = " ".join([compiler, *flags, rendered.digest])
         key = hashlib.sha256(recipe.encode()).digest()

@@ -19,11 +19,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from harness.errors import ModelFileError, UsageError, near_miss
-from harness.firmware.storage import STORAGES, pack, pick
+from harness.firmware.ascode import PREFIX, CodeForm, Routine
+from harness.firmware.cores import Core, core_of
+from harness.firmware.plan import CLASSIFIER, WIDE_BIASES, Plan, make_plan
 from harness.paths import shipped
 from harness.qmodel import QModel
 
-POLICIES = ("size", "speed", *STORAGES)
 HALS: Mapping[str, tuple[str, ...]] = {
     "avr": ("app/main.c", "hal/hal_avr.c"),
     "samd21": (
@@ -35,6 +36,7 @@ HALS: Mapping[str, tuple[str, ...]] = {
     "arduino": ("hal/hal_arduino.cpp",),
     "posix": ("hal/hal_posix.c",),
 }
+SOURCE_SUFFIXES = (".c", ".cpp", ".S")
 BOARD_NAME_BYTES = 16
 MIN_PAYLOAD = 2  # the header of a STEP
 MAX_PAYLOAD = 32_000
@@ -49,7 +51,7 @@ class Rendered:
         folder         where the files lie, all side by side
         sources        the files to compile, sorted
         linker_script  the HAL's own, or None where the platform's default serves
-        storage        matrix name -> dense, index or bitmap
+        storage        matrix name -> form: dense, index, ...
         model_bytes    bytes of the `rnn_model_*` arrays: weights, their places, biases, classifier
         table_bytes    bytes of the `rnn_table_*` arrays: non-linearities, and the input stage
                        (compander, 7 bytes a channel of standardisation)
@@ -92,7 +94,10 @@ def render_sources(
     max_payload: int,
     bench_raw: NDArray[np.int16],
     destination: Path,
-    storage: str = "size",
+    core: str = "",
+    optimise: str = "size",
+    flash_bytes: int | None = None,
+    measure_cell: bool = False,
 ) -> Rendered:
     """Write the sources of one firmware flat into `destination`, replacing what was there.
 
@@ -100,31 +105,41 @@ def render_sources(
     hal          'avr', 'samd21', 'arduino' or 'posix'
     max_payload  largest payload the board takes in a frame (its credit), in bytes
     bench_raw    int16 [S, D], the window that BENCH runs
-    storage      'size' or 'speed', or one form for every matrix: 'dense', 'index', 'bitmap' (a
-                 matrix too wide or too full for an index list becomes a bitmap)
+    core         as boards.yaml calls it; decides which kernels there are beside the portable ones
+    optimise     how matrices are kept: see `plan.make_plan`
+    flash_bytes  what the board has for all of it; None: no limit to weights as code
+    measure_cell leave the input stage out of what the firmware measures as a step
     """
     if hal not in HALS:
         raise near_miss("HAL", hal, HALS)
-    if storage not in POLICIES:
-        raise near_miss("storage", storage, POLICIES)
     _check_settings(model, board_name, max_payload, bench_raw)
-    chosen = {name: pick(matrix, storage) for name, matrix in model.matrices.items()}
+    known = core_of(core)
+    room_bytes = (
+        None if flash_bytes is None else flash_bytes - known.rest_bytes - 2 * bench_raw.size
+    )
+    plan = make_plan(model, known, optimise, room_bytes)
+    routines = _routines(plan)
     # Sorted: a model has no order of its own, fresh from training or loaded from a file.
-    arrays = sorted([*_arrays(model, chosen, bench_raw), *_identity(model, board_name)], key=_name)
-    macros = sorted(_macros(model, chosen, clock_hz, baud, max_payload, len(bench_raw)).items())
+    arrays = sorted([*_arrays(model, plan, bench_raw), *_identity(model, board_name)], key=_name)
+    settings = {"CLOCK_HZ": f"{clock_hz}UL", "BAUD": f"{baud}UL", "MAX_PAYLOAD": str(max_payload)}
+    settings["BENCH_STEPS"] = str(len(bench_raw))
+    settings["MEASURE_CELL"] = str(int(measure_cell))
     context = {
         "model": model,
         "board_name": board_name,
-        "macros": macros,
+        "macros": sorted((_macros(model, plan, optimise) | _prefixed(settings)).items()),
+        "kernels": sorted(_kernels(plan, known)),
         "arrays": arrays,
+        "routines": sorted(routines),
     }
-    _write_tree(destination, context, _sources(model, hal, chosen))
+    texts = {f"{name}.S": routine.text for name, routine in routines.items()}
+    _write_tree(destination, context, _sources(model, hal, plan, known), known, texts)
     return Rendered(
         folder=destination,
-        sources=tuple(sorted(p for p in destination.iterdir() if p.suffix in (".c", ".cpp"))),
+        sources=tuple(sorted(p for p in destination.iterdir() if p.suffix in SOURCE_SUFFIXES)),
         linker_script=next(destination.glob("*.ld"), None),
-        storage=chosen,
-        model_bytes=_weigh(arrays, "rnn_model_"),
+        storage=plan.storage,
+        model_bytes=_weigh(arrays, "rnn_model_") + sum(r.code_bytes for r in routines.values()),
         table_bytes=_weigh(arrays, "rnn_table_"),
         bench_bytes=_weigh(arrays, "rnn_bench_"),
         digest=source_digest(destination),
@@ -178,17 +193,35 @@ def _check_settings(
 # -- what goes in ---------------------------------------------------------------------------------
 
 
-def _sources(model: QModel, hal: str, chosen: Mapping[str, str]) -> list[str]:
-    """Templates to copy: every header, and exactly the .c files that are called."""
-    kernels = {f"rnn_matvec_dense_s8_s{model.state_bits}"}  # the classifier
-    for name, storage in chosen.items():
-        kernels.add(f"rnn_matvec_{storage}_s8_{_vector_type(model, name)}")
+def _kernels(plan: Plan, core: Core) -> set[str]:
+    """The products that are called by themselves: rnn_matvec_<storage>_<weight>_<vector>."""
+    called = [(p, f) for p, f in plan.kept if p.name == CLASSIFIER or f.name not in core.fused]
+    return {
+        f"rnn_matvec_{form.name}_s8_{product.vector}"
+        for product, form in called
+        if not isinstance(form, CodeForm)
+    }
+
+
+def _routines(plan: Plan) -> dict[str, Routine]:
+    """Weights as code, by the name of their function."""
+    return {
+        PREFIX + product.name: form.routine(product)
+        for product, form in plan.kept
+        if isinstance(form, CodeForm)
+    }
+
+
+def _sources(model: QModel, hal: str, plan: Plan, core: Core) -> list[str]:
+    """Templates to copy beside the headers: exactly the sources that are called."""
+    kernels = _kernels(plan, core)
     if model.tensors["pre_companded"].any():
         kernels.add("rnn_compand_s16")
     return [
-        *(f"kernels/{name}.c" for name in kernels),
-        f"cells/rnn_cell_{model.cell_class.source or model.cell}.c",
+        *(f"kernels/{name}.c" for name in sorted(kernels)),
+        *_cell_sources(model.cell_class.source or model.cell),
         "cells/rnn_products.c",
+        "core/rnn_input.c",
         "core/rnn_model.c",
         *(f"wire/{name}.c" for name in ("cobs", "crc32", "frame")),
         *(f"app/{name}.c" for name in ("app", "measure", "requests")),
@@ -196,23 +229,15 @@ def _sources(model: QModel, hal: str, chosen: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _vector_type(model: QModel, matrix: str) -> str:
-    """Type of the vector that a matrix is multiplied with."""
-    if matrix in ("W", "W2T"):
-        return "s8"
-    return "s16" if matrix in ("W1", "U1") else f"s{model.state_bits}"
+def _cell_sources(cell: str) -> list[str]:
+    """The cell, and its update where that is a file of its own, which a core may replace."""
+    names = [f"cells/rnn_{part}_{cell}.c" for part in ("cell", "update")]
+    return [name for name in names if shipped("firmware_templates", name).is_file()]
 
 
-def _macros(
-    model: QModel,
-    chosen: Mapping[str, str],
-    clock_hz: int,
-    baud: int,
-    max_payload: int,
-    bench_steps: int,
-) -> dict[str, str]:
+def _macros(model: QModel, plan: Plan, optimise: str) -> dict[str, str]:
     dims = model.dims
-    sizes = {
+    values: dict[str, object] = {
         "FEATURES": dims.features,
         "HIDDEN": dims.hidden,
         "CLASSES": dims.classes,
@@ -223,31 +248,54 @@ def _macros(
         "W_RANK": dims.rank_w or 0,
         "U_RANK": dims.rank_u or 0,
         "STATE_BITS": model.state_bits,
+        "PRE_BITS": model.acc_bounds["pre"].bit_length() + 1,
         "COMPANDED": int(model.tensors["pre_companded"].any()),
-        "BENCH_STEPS": bench_steps,
-        "MAX_PAYLOAD": max_payload,
+        "JOINT": int(plan.joint),
+        "BIAS_COLUMN": int(plan.bias_column),
+        "INTERLEAVED": int(plan.bias_column),
+        "WIDE_BIAS": int(plan.wide_biases),
+        "UNROLL": 8 if optimise == "size" else 32,
+        "X_ALIGN": plan.x_align,
+        "SUM_PAD": max(form.pad for _, form in plan.kept),
+        "H_TYPE": plan.vectors.h,
+        "X_TYPE": plan.vectors.x,
+        "T_TYPE": plan.vectors.t,
     }
-    shifts = {
-        name.upper() if name.endswith(("_align", "_mid")) else f"{name.upper()}_SHIFT": value
-        for name, value in model.shifts.items()
+    values |= {
+        name.upper() if name.endswith(("_align", "_mid")) else f"{name.upper()}_SHIFT": shift
+        for name, shift in model.shifts.items()
     }
-    macros = {f"RNN_{name}": str(value) for name, value in (sizes | shifts).items()}
-    macros["RNN_STATE_TYPE"] = f"s{model.state_bits}"
-    macros |= {f"RNN_{name}_STORAGE": form for name, form in chosen.items()}
+    macros = _prefixed(values)
+    for product, form in plan.kept:
+        macros[f"RNN_{product.name}_STORAGE"] = form.name
+        macros[f"RNN_{product.name}_VECTOR"] = product.vector
+        prefix = PREFIX if isinstance(form, CodeForm) else "rnn_model_"
+        macros[f"RNN_{product.name}_DATA"] = prefix + product.name
+        own = form.macros(product)
+        macros |= {f"RNN_{product.name}_{name}": str(value) for name, value in own.items()}
     cell = model.cell_class
     choices = {k: v for k, v in cell.choices(dims.options).items() if k not in cell.training}
-    macros |= {f"RNN_OPTION_{k}_{v}".upper(): "1" for k, v in choices.items()}
-    return macros | {"RNN_CLOCK_HZ": f"{clock_hz}UL", "RNN_BAUD": f"{baud}UL"}
+    return macros | {f"RNN_OPTION_{k}_{v}".upper(): "1" for k, v in choices.items()}
 
 
-def _arrays(
-    model: QModel, chosen: Mapping[str, str], bench_raw: NDArray[np.int16]
-) -> Iterator[_Array]:
+def _prefixed(values: Mapping[str, object]) -> dict[str, str]:
+    return {f"RNN_{name}": str(value) for name, value in values.items()}
+
+
+def _arrays(model: QModel, plan: Plan, bench_raw: NDArray[np.int16]) -> Iterator[_Array]:
+    for product, form in plan.kept:
+        if isinstance(form, CodeForm):
+            continue
+        rows, cols = product.matrix.shape
+        packed = form.pack(product)
+        yield _array(f"rnn_model_{product.name}", packed, f"[{rows}, {cols}] {form.name}")
+    if plan.wide_biases:
+        pairs = np.column_stack([model.tensors[name] for name in WIDE_BIASES]).astype(np.int32)
+        yield _array("rnn_model_b_zh", pairs << model.shifts["b_align"])
+    elsewhere = {*model.matrices, CLASSIFIER, *(WIDE_BIASES if plan.wide_biases else ())}
+    elsewhere |= {"b"} if plan.bias_column else set()
     for name, array in model.tensors.items():
-        if name in chosen:
-            note = f"[{array.shape[0]}, {array.shape[1]}] {chosen[name]}"
-            yield _array(f"rnn_model_{name}", pack(array, chosen[name]), note)
-        else:
+        if name not in elsewhere:
             kind = "table" if name.startswith("pre_") else "model"
             yield _array(f"rnn_{kind}_{name}", array)
     for name, table in model.tables.items():
@@ -289,14 +337,23 @@ def _weigh(arrays: list[_Array], prefix: str) -> int:
 # -- writing --------------------------------------------------------------------------------------
 
 
-def _write_tree(destination: Path, context: Mapping[str, Any], sources: list[str]) -> None:
+def _write_tree(
+    destination: Path,
+    context: Mapping[str, Any],
+    sources: list[str],
+    core: Core,
+    texts: Mapping[str, str],
+) -> None:
     root = shipped("firmware_templates")
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     headers = [p for folder in ("kernels", "cells", "core", "wire", "app", "hal")
                for p in sorted((root / folder).glob("*.h"))]  # fmt: skip
-    for path in (*headers, *(root / name for name in sources)):
+    own = root / "kernels" / core.folder
+    if core.folder:
+        headers += sorted([*own.glob("*.h"), *own.glob("*.inc")])  # replace those of their name
+    for path in (*headers, *(_found(root, name, core) for name in sources)):
         shutil.copyfile(path, partial / path.name)
     templates = Environment(
         loader=FileSystemLoader(root / "generated"),
@@ -307,7 +364,17 @@ def _write_tree(destination: Path, context: Mapping[str, Any], sources: list[str
         autoescape=False,
     )
     for name in ("model_data.h", "model_data.c"):
-        text = templates.get_template(f"{name}.j2").render(context)
+        texts = {**texts, name: templates.get_template(f"{name}.j2").render(context)}
+    for name, text in texts.items():
         (partial / name).write_text(text, encoding="utf-8", newline="\n")
     shutil.rmtree(destination, ignore_errors=True)
     partial.rename(destination)
+
+
+def _found(root: Path, name: str, core: Core) -> Path:
+    """A source template: the core's own where it has one of that name."""
+    own = root / "kernels" / core.folder / Path(name).name
+    for path in (own.with_suffix(".S"), own) if core.folder else ():
+        if path.is_file():
+            return path
+    return root / name

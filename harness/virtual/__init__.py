@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-BOARDS: tuple[str, ...] = ("uno", "mkr1000")
+BOARDS: tuple[str, ...] = ("uno", "mega2560", "mkr1000")

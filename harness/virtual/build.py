@@ -1,4 +1,4 @@
-"""Compiles the emulators and the Uno's bootloader, on demand, into the cache.
+"""Compiles the emulators and the Uno's bootloader, on demand, into the cache; finds the Mega's.
 
 What is built is found again by a digest of everything that went into it: sources, compiler, flags.
 Two processes may ask at once; one builds, the other waits for it.
@@ -33,22 +33,28 @@ class Recipe:
     headers: tuple[Path, ...] = ()  # of the libraries: a new version means a new build
     packages: str = "gcc libc6-dev"  # what to install when something is missing
 
+    @property
+    def program(self) -> str:
+        """Name of the executable."""
+        return f"vboard-{self.folders[-1]}"
 
-RECIPES = {
-    "uno": Recipe(
-        folders=("common", "avr"),
-        libraries=("-lsimavr", "-lelf"),
-        headers=(
-            Path("/usr/include/simavr/sim_avr.h"),
-            Path("/usr/include/simavr/avr_uart.h"),
-        ),
-        packages="gcc libc6-dev libsimavr-dev libelf-dev",
+
+AVR = Recipe(
+    folders=("common", "avr"),
+    libraries=("-lsimavr", "-lelf"),
+    headers=(
+        Path("/usr/include/simavr/sim_avr.h"),
+        Path("/usr/include/simavr/avr_uart.h"),
     ),
-    "mkr1000": Recipe(folders=("common", "armv6m")),
-}
+    packages="gcc libc6-dev libsimavr-dev libelf-dev",
+)
+ARMV6M = Recipe(folders=("common", "armv6m"))
+RECIPES = {"uno": AVR, "mega2560": AVR, "mkr1000": ARMV6M}
+
+ARDUINO_BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 
 # Debian ships this bootloader also as .hex, but built too large: it runs past the end of flash.
-OPTIBOOT_DIR = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot")
+OPTIBOOT_DIR = ARDUINO_BOOTLOADERS / "optiboot"
 OPTIBOOT_COMPILE = (
     "-Os",
     "-w",
@@ -67,11 +73,12 @@ OPTIBOOT_LINK = (
     "-nostartfiles",
 )
 OPTIBOOT_BYTES = 512
+STK500V2_HEX = ARDUINO_BOOTLOADERS / "stk500v2" / "stk500boot_v2_mega2560.hex"
 AVR_PACKAGES = "gcc-avr avr-libc binutils-avr arduino-core-avr"
 
 
 def emulator_binary(name: str) -> Path:
-    """The emulator of board `name` ("uno", "mkr1000"), compiled if it is not in the cache.
+    """The emulator of board `name` (a key of RECIPES), compiled if it is not in the cache.
 
     Raises LabError when the compiler or a library is missing, BuildError when compiling fails.
     """
@@ -88,13 +95,13 @@ def emulator_binary(name: str) -> Path:
     def build(target: Path) -> None:
         files = [str(path) for path in sources if path.suffix == ".c"]
         command = [compiler, *CFLAGS, "-o", str(target), *files, *recipe.libraries]
-        _run(command, what=f"the emulator of {name}", packages=recipe.packages)
+        _run(command, what=recipe.program, packages=recipe.packages)
 
-    return _cached("emulators", digest, f"vboard-{name}", build)
+    return _cached("emulators", digest, recipe.program, build)
 
 
 def core_library() -> Path:
-    """The MKR1000's core and board without process and pty, as a shared library (armv6m_core.py).
+    """The Cortex-M0+ and its board without process and pty, as a shared library (armv6m_core.py).
 
     Raises as `emulator_binary` does.
     """
@@ -102,7 +109,7 @@ def core_library() -> Path:
     folders = (SOURCES / "armv6m", SOURCES / "armv6m" / "library")
     sources = sorted(p for f in folders for p in f.glob("*.[ch]") if p.name != "main.c")
     flags = (*CFLAGS, "-shared", "-fPIC")
-    packages = RECIPES["mkr1000"].packages
+    packages = ARMV6M.packages
 
     def build(target: Path) -> None:
         files = [str(path) for path in sources if path.suffix == ".c"]
@@ -120,6 +127,14 @@ def optiboot_hex() -> Path:
     inputs = sorted(path for path in OPTIBOOT_DIR.iterdir() if path.suffix in {".c", ".h"})
     digest = _digest([_version("avr-gcc", AVR_PACKAGES), *OPTIBOOT_COMPILE, *OPTIBOOT_LINK], inputs)
     return _cached("optiboot", digest, "optiboot.hex", _build_optiboot)
+
+
+def stk500v2_hex() -> Path:
+    """The stk500v2 bootloader of the Mega 2560 as arduino-core-avr has it, in Intel HEX."""
+    if not STK500V2_HEX.is_file():
+        hint = _install("arduino-core-avr")
+        raise LabError(f"the bootloader of the Mega is missing ({STK500V2_HEX})", hint=hint)
+    return STK500V2_HEX
 
 
 def _build_optiboot(target: Path) -> None:

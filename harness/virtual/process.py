@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -17,15 +18,30 @@ from typing import Any
 
 from harness.errors import LabError, UsageError, near_miss
 from harness.virtual import BOARDS
-from harness.virtual.build import emulator_binary, optiboot_hex
+from harness.virtual.build import emulator_binary, optiboot_hex, stk500v2_hex
 
 START_TIMEOUT_S = 15.0
 REQUEST_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 FLASH_MODES = ("zero-wait", "rws1")
-# bossac takes a port for USB when its name contains ttyACM.
-PORT_NAMES = {"uno": "ttyUSB-uno", "mkr1000": "ttyACM-mkr1000"}
+# What the port of a board is called, before the board's name. bossac takes one for USB when its
+# name contains ttyACM.
+PORT_PREFIXES = {"uno": "ttyUSB", "mega2560": "ttyUSB", "mkr1000": "ttyACM"}
 LAST_WORDS_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class AvrBoard:
+    """What the emulator of the AVR boards has to be told: libsimavr's MCU and the bootloader."""
+
+    mcu: str
+    bootloader_hex: Callable[[], Path]
+
+
+AVR_BOARDS = {
+    "uno": AvrBoard("atmega328p", optiboot_hex),
+    "mega2560": AvrBoard("atmega2560", stk500v2_hex),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,21 +117,24 @@ class VirtualBoard:
         realtime: bool = False,
         flash_mode: str = "zero-wait",
         port_link: Path | None = None,
+        called: str | None = None,
     ) -> VirtualBoard:
         """Starts board `name` with its flash, log and (unless given) port link in `state_dir`.
 
-        `flash_mode` is for the mkr1000 only. Returns once the port can be opened.
+        `flash_mode` is for the mkr1000 only. `called` is what the board says it is, for a kind
+        that borrows the emulator of another. Returns once the port can be opened.
         """
+        called = called or name
         options = _board_options(name, flash_mode)
         binary = emulator_binary(name)
         state_dir = state_dir.resolve()
         state_dir.mkdir(parents=True, exist_ok=True)
-        port = port_link or state_dir / PORT_NAMES[name]
+        port = port_link or state_dir / f"{PORT_PREFIXES[name]}-{called}"
         run_dir = _short_dir()
         log = state_dir / "board.log"
         command = [
             *(str(binary), "--state-dir", str(state_dir), "--port-link", str(port)),
-            *("--control", str(run_dir / "ctl"), "--owner-stdin"),
+            *("--control", str(run_dir / "ctl"), "--owner-stdin", "--board", called),
             *(["--realtime"] if realtime else []),
             *options,
         ]
@@ -249,11 +268,12 @@ def _board_options(name: str, flash_mode: str) -> list[str]:
         raise near_miss("virtual board", name, BOARDS)
     if flash_mode not in FLASH_MODES:
         raise near_miss("flash mode", flash_mode, FLASH_MODES)
-    if name == "uno":
-        if flash_mode != "zero-wait":
-            raise UsageError("the uno's flash has no wait states", hint="drop the flash mode")
-        return ["--boot", str(optiboot_hex())]
-    return ["--flash-mode", flash_mode]
+    avr = AVR_BOARDS.get(name)
+    if avr is None:
+        return ["--flash-mode", flash_mode]
+    if flash_mode != "zero-wait":
+        raise UsageError(f"the {name}'s flash has no wait states", hint="drop the flash mode")
+    return ["--mcu", avr.mcu, "--boot", str(avr.bootloader_hex())]
 
 
 def _short_dir() -> Path:

@@ -65,7 +65,7 @@ class Run:
 
 @pytest.fixture(scope="session")
 def whole_runs(tmp_path_factory):
-    """A finished smoke run of all four models on each virtual board."""
+    """A finished smoke run of all four models on a virtual board."""
     runs = {}
 
     def get(board):

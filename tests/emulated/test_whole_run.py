@@ -1,4 +1,4 @@
-"""The main job on both virtual boards, as a user runs it."""
+"""The main job on the virtual boards, as a user runs it."""
 
 import json
 import math
@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from harness import presets, run
+from harness.boards import load_kinds
 from harness.results import SUMMARY_COLUMNS, TIME_COLUMNS
 from tests.emulated.conftest import MODELS, Run
 
 pytestmark = pytest.mark.emulated
-BOARDS = ("uno", "mkr1000")
+BOARDS = ("uno", "mkr1000")  # one of each core
+ALL_BOARDS = tuple(name for name, kind in load_kinds().items() if kind.has_virtual_twin)
 ALWAYS_FILLED = (
     "cycles_median", "cycles_p95", "cycles_max", "cycles_per_step", "latency_ms", "flash_bytes",
     "model_flash_bytes", "table_flash_bytes", "ram_static_bytes", "stack_peak_bytes", "compiler",
@@ -46,7 +48,7 @@ def wait_gone(folder, seconds=10):
     return emulators_of(folder)
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ALL_BOARDS)
 def test_every_model_agrees_and_every_figure_is_there(whole_runs, board):
     done = whole_runs(board)
     summary = done.summary()
@@ -67,7 +69,7 @@ def test_every_model_agrees_and_every_figure_is_there(whole_runs, board):
     assert all(map(math.isclose, latency, summary["latency_ms"]))
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ALL_BOARDS)
 def test_the_results_folder_is_whole(whole_runs, board):
     done = whole_runs(board)
     folder = done.results
@@ -96,10 +98,21 @@ def test_json_on_stdout_is_the_table_and_nothing_else(whole_runs, board):
     assert rows[0]["cycles_median"] == done.summary()["cycles_median"]["fastgrnn"]
 
 
-def test_the_same_integers_on_both_boards(whole_runs):
-    uno, mkr = (whole_runs(board).summary() for board in BOARDS)
-    assert (uno["model_sha256"] == mkr["model_sha256"]).all()
-    assert (uno["accuracy_board"] == mkr["accuracy_board"]).all()
+def test_the_same_integers_on_all_boards(whole_runs):
+    first, *others = (whole_runs(board).summary() for board in ALL_BOARDS)
+    for other in others:
+        assert (first["model_sha256"] == other["model_sha256"]).all()
+        assert (first["accuracy_board"] == other["accuracy_board"]).all()
+
+
+def test_boards_with_the_same_chip_take_the_same_cycles(whole_runs):
+    """Only the entry in boards.yaml tells them apart, and the name in the banner."""
+    mkr, zero, feather = (
+        whole_runs(board).summary() for board in ("mkr1000", "zero", "feather_m0")
+    )
+    for other in (zero, feather):
+        assert (mkr["cycles_median"] == other["cycles_median"]).all()
+        assert (mkr["model_flash_bytes"] == other["model_flash_bytes"]).all()
 
 
 def test_a_second_run_trains_and_builds_nothing(whole_runs, tmp_path):

@@ -13,6 +13,6 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture(params=["uno", "mkr1000"])
+@pytest.fixture(params=["uno", "mega2560", "mkr1000"])
 def board(request):
     return find_kind(request.param).virtual()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-UNO = """\
+AVR = """\
 #include <avr/io.h>
 #include <avr/pgmspace.h>
 #include <stdint.h>
@@ -85,7 +85,11 @@ SECTIONS {
 }
 """
 
-PROGRAMS = {"uno": {"main.c": UNO}, "mkr1000": {"main.c": SAMD21, "own.ld": SAMD21_LD}}
+PROGRAMS = {
+    "uno": {"main.c": AVR},
+    "mega2560": {"main.c": AVR},
+    "mkr1000": {"main.c": SAMD21, "own.ld": SAMD21_LD},
+}
 
 
 def writer(board: str, **extra: str):

@@ -21,6 +21,7 @@ from tests.firmware_build.programs import writer
 pytestmark = pytest.mark.emulated
 
 UNO = find_kind("uno").virtual()
+MEGA = find_kind("mega2560").virtual()
 MKR = find_kind("mkr1000").virtual()
 
 
@@ -28,7 +29,7 @@ def test_a_build_yields_elf_image_and_what_made_them(cache, board):
     said = []
     firmware = build_tree(writer(board.kind), board, name="tiny", progress=said.append)
     assert said == [f"compiling tiny for {board.kind}"]
-    assert firmware.image.suffix == {"uno": ".hex", "mkr1000": ".bin"}[board.kind]
+    assert firmware.image.suffix == (".hex" if board.core == "avr" else ".bin")
     assert len(firmware.firmware_id) == 8
     assert not firmware.cached
     assert firmware.memory.model_flash_bytes == 100
@@ -95,22 +96,43 @@ def test_two_at_once_build_once(cache):
 
 
 def test_too_much_flash_says_by_how_much(cache, board):
-    if board.kind == "uno":  # no single object of an AVR may exceed 32,767 bytes
-        parts = (
-            "#include <avr/pgmspace.h>\n"
-            "const unsigned char big[32000] PROGMEM = {1}, more[9000] PROGMEM = {2};\n"
-            "#define EXTRA sink = pgm_read_byte(sink ? &big[i] : &more[i])\n"
-        )
+    more = board.flash_free_bytes + 9_000
+    if board.core == "avr":  # no single object of an AVR may exceed 32,767 bytes
+        parts = arrays_in_flash(*(min(30_000, more - at) for at in range(0, more, 30_000)))
     else:
-        parts = "const unsigned char big[300000] = {1};\n#define EXTRA sink = big[i]\n"
+        parts = f"const unsigned char big[{more}] = {{1}};\n#define EXTRA sink = big[i]\n"
     with pytest.raises(DoesNotFit) as caught:
         build_tree(writer(board.kind, before=parts), board, name="har_lstm_h64")
-    free = {"uno": "32,256", "mkr1000": "253,952"}[board.kind]
+    free = {"uno": "32,256", "mega2560": "245,760", "mkr1000": "253,952"}[board.kind]
     pattern = rf"har_lstm_h64 needs ([\d,]+) bytes of flash, {board.kind} has {free} free \(over by"
     needs = int(re.match(pattern, caught.value.message)[1].replace(",", ""))
     assert needs - int(free.replace(",", "")) == caught.value.over_bytes > 0
-    assert abs(needs - {"uno": 41_000, "mkr1000": 300_200}[board.kind]) < 200
+    assert abs(needs - more) < 1_000
     assert caught.value.hint
+
+
+def arrays_in_flash(*sizes: int) -> str:
+    """C for an AVR program: constants of so many bytes each, and an EXTRA that reads them."""
+    arrays = ", ".join(f"big{n}[{size}] PROGMEM = {{1}}" for n, size in enumerate(sizes))
+    uses = " + ".join(f"pgm_read_byte(&big{n}[i])" for n in range(len(sizes)))
+    head = "#include <avr/pgmspace.h>\n"
+    return f"{head}const unsigned char {arrays};\n#define EXTRA sink = (uint8_t)({uses})\n"
+
+
+def test_constants_above_the_reach_of_lpm_do_not_fit(cache):
+    """A Mega has the flash for them, but an AVR reads constants with addresses of 16 bits."""
+    with pytest.raises(DoesNotFit, match=r"LPM on mega2560 reaches the first 65,536") as caught:
+        before = arrays_in_flash(30_000, 30_000, 10_000)
+        build_tree(writer("mega2560", before=before), MEGA, name="m")
+    assert 0 < caught.value.over_bytes - (70_000 - 65_536) < 500
+    below = arrays_in_flash(30_000, 30_000)
+    assert build_tree(writer("mega2560", before=below), MEGA, name="m").memory.flash_bytes > 60_000
+
+
+def test_an_array_that_avr_gcc_refuses_does_not_fit(cache):
+    with pytest.raises(DoesNotFit, match=r"m has an array, big0, of more than the 32,767 bytes"):
+        before = arrays_in_flash(40_000)
+        build_tree(writer("mega2560", before=before), MEGA, name="m")
 
 
 @pytest.mark.parametrize("where", ["no room for the stack", "more than there is"])

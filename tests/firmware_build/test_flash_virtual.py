@@ -24,7 +24,7 @@ def state(tmp_path_factory):
     return tmp_path_factory.mktemp("boards")
 
 
-@pytest.fixture(scope="module", params=["uno", "mkr1000"])
+@pytest.fixture(scope="module", params=["uno", "mega2560", "mkr1000"])
 def running(request, state):
     """(Board, VirtualBoard) of each kind, running."""
     from harness.virtual.process import VirtualBoard
@@ -35,7 +35,7 @@ def running(request, state):
 
 def flashed_bytes(vboard, state, kind: str, size: int) -> bytes:
     """The application as it lies in the emulator's flash; saved soon after programming."""
-    offset = {"uno": 0, "mkr1000": 0x2000}[kind]
+    offset = find_kind(kind).virtual().flash.offset
     return (state / kind / "flash.bin").read_bytes()[offset : offset + size]
 
 
@@ -73,11 +73,11 @@ def test_flashing_twice_replaces_the_firmware(cache, running, state, tmp_path):
     assert log.read_text().count("[status 0 after") == 2
 
 
-@pytest.mark.parametrize("running", ["uno"], indirect=True)
-def test_the_flashed_uno_runs_and_says_who_it_is(cache, running):
-    """Only the small program of the Uno has a serial port."""
+@pytest.mark.parametrize("running", ["uno", "mega2560"], indirect=True)
+def test_the_flashed_board_runs_and_says_who_it_is(cache, running):
+    """Only the small program of the AVR boards has a serial port."""
     board, vboard = running
-    firmware = build_tree(writer("uno"), board, name="tiny")
+    firmware = build_tree(writer(board.kind), board, name="tiny")
     flash_firmware(firmware.image, board, str(vboard.port), deadline_s=30)
     with serial.Serial(str(vboard.port), 115_200, timeout=5) as line:
         assert firmware.firmware_id in line.read(4096)
@@ -107,7 +107,7 @@ def test_a_wrong_port_fails_in_time_with_the_tools_words(cache, tmp_path, kind):
     with pytest.raises(FlashError) as caught:
         flash_firmware(image, board, "/dev/ttyACM-nowhere", deadline_s=15)
     assert time.monotonic() - start < 15
-    words = {"uno": r"can't open|cannot open", "mkr1000": "No device found"}[kind]
+    words = {"avrdude": r"can't open|cannot open", "bossac": "No device found"}[board.flash.tool]
     assert re.search(words, caught.value.message, re.I), caught.value.message
     assert "harness boards --scan" in caught.value.hint
 

@@ -26,7 +26,7 @@ WINDOWS = 3
 def build(configuration, **options):
     model = configuration.model()
     return build_host(
-        model, random_raw(model, 1)[0], sanitize=True, storage=configuration.storage, **options
+        model, random_raw(model, 1)[0], sanitize=True, optimise=configuration.storage, **options
     )
 
 

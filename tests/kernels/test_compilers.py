@@ -26,7 +26,7 @@ TARGETS = {
 UNO_FLASH, UNO_RAM, STACK_RESERVE = 32_256, 2_048, 256
 
 
-def render(model: QModel, hal: str, destination: Path, storage: str = "size") -> Rendered:
+def render(model: QModel, hal: str, destination: Path, optimise: str = "size") -> Rendered:
     return render_sources(
         model,
         board_name="test",
@@ -36,7 +36,7 @@ def render(model: QModel, hal: str, destination: Path, storage: str = "size") ->
         max_payload=128,
         bench_raw=random_raw(model, 1)[0],
         destination=destination,
-        storage=storage,
+        optimise=optimise,
     )
 
 
@@ -56,7 +56,7 @@ def test_no_warnings(compiler, tmp_path):
         folder = tmp_path / str(configuration)
         rendered = render(configuration.model(), hal, folder, configuration.storage)
         level = "-O2" if configuration.number % 12 == 0 else "-Os"
-        must_run([*command, *STRICT, level, "-S", *rendered.sources], folder)
+        must_run([*command, *STRICT, level, "-c", *rendered.sources], folder)
 
     # test_cells.py builds them all with gcc and the same warnings, at another level
     chosen = CONFIGURATIONS[::4] if compiler == "gcc" else CONFIGURATIONS

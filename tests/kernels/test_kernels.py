@@ -18,18 +18,19 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 int32 = st.integers(INT32_MIN, INT32_MAX) | st.sampled_from([INT32_MIN, -1, 0, 1, INT32_MAX])
 int16 = st.integers(-(2**15), 2**15 - 1) | st.sampled_from([-(2**15), -1, 0, 2**15 - 1])
 uint8 = st.integers(0, 255)
-DTYPES = {"s8": np.int8, "s16": np.int16}
+DTYPES = {"s8": np.int8, "s16": np.int16, "s32": np.int32}
 
 
-def c_matvec(kernels, storage, vector_type, matrix, v, acc):
-    """acc + M v by the C kernel."""
+def c_matvec(kernels, storage, vector_type, matrix, v, acc, add=True):
+    """acc + M v, or M v, by the C kernel."""
     function = getattr(kernels, f"rnn_matvec_{storage}_s8_{vector_type}")
     function.restype = None
     packed = np.ascontiguousarray(pack(matrix, storage))
     assert len(packed) == packed_size(matrix, storage)
     result = acc.astype(np.int32)
     pointers = (a.ctypes.data_as(ctypes.c_void_p) for a in (packed, v, result))
-    function(*pointers, ctypes.c_uint16(matrix.shape[0]), ctypes.c_uint16(matrix.shape[1]))
+    shape = (ctypes.c_uint16(size) for size in matrix.shape)
+    function(*pointers, *shape, ctypes.c_uint8(add))
     return result
 
 
@@ -45,12 +46,14 @@ def c_matvec(kernels, storage, vector_type, matrix, v, acc):
 )
 def test_matvec(kernels, storage, vector_type, rows, cols, density, extreme, seed):
     rng = np.random.default_rng(seed)
-    info = np.iinfo(DTYPES[vector_type])
+    dtype = DTYPES[vector_type]
+    bits = min(np.iinfo(dtype).bits, 16)  # more could overflow the sum
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
     matrix = rng.integers(-128, 128, (rows, cols)).astype(np.int8)
-    v = rng.integers(info.min, info.max + 1, cols).astype(info.dtype)
+    v = rng.integers(low, high + 1, cols).astype(dtype)
     if extreme:
         matrix[:] = rng.choice([-128, 127], matrix.shape)
-        v[:] = rng.choice([info.min, info.max], cols)
+        v[:] = rng.choice([low, high], cols)
     matrix[rng.random(matrix.shape) >= density] = 0
     if not allowed(matrix, storage):
         matrix[:, -1] = 0
@@ -58,6 +61,8 @@ def test_matvec(kernels, storage, vector_type, rows, cols, density, extreme, see
     expected = acc + ops.matvec(matrix, v[None].astype(np.int64))[0]
     got = c_matvec(kernels, storage, vector_type, matrix, v, acc)
     np.testing.assert_array_equal(got, expected)
+    alone = c_matvec(kernels, storage, vector_type, matrix, v, acc, add=False)
+    np.testing.assert_array_equal(alone, expected - acc)
 
 
 def test_matvec_reaches_both_ends_of_int32(kernels):
@@ -127,7 +132,7 @@ def test_modrelu(kernels, wild, re, im, bias, data):
 
 @given(p=st.integers(-8192, 8192), a=int16, q=st.integers(0, 24576), b=int16)
 def test_mix_of_signed_gates(kernels, p, a, q, b):
-    expected = ops.mix_signed(*(np.array([v], np.int64) for v in (p, a, q, b)))
+    expected = ops.mix_wide(*(np.array([v], np.int64) for v in (p, a, q, b)))
     assert kernels.shim_mix_signed(p, a, q, b) == expected
 
 

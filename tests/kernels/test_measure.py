@@ -27,6 +27,10 @@ void rnn_model_classify(void) {}
 MODEL_DATA = """
 #include "rnn_flash.h"
 #define RNN_STATE_BITS 16
+#define RNN_HIDDEN 1
+#define RNN_INPUTS 1
+#define RNN_H_TYPE s16
+#define RNN_X_TYPE s8
 """
 
 

@@ -1,11 +1,18 @@
 """boards.yaml: facts become frozen boards; mistakes are named with what would work."""
 
+import re
 import textwrap
+from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.boards import find_kind, load_kinds
 from harness.errors import UsageError
+from harness.virtual.build import RECIPES
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = {".py", ".c", ".h", ".cpp", ".S", ".ld", ".j2", ".json"}
 
 GOOD = """
 schema: 1
@@ -37,13 +44,33 @@ def write(tmp_path, text):
 
 def test_shipped_boards_resolve():
     kinds = load_kinds()
-    assert {"uno", "mkr1000"} <= set(kinds)
+    assert {"uno", "mega2560", "mkr1000", "zero", "feather_m0"} <= set(kinds)
     for kind in kinds.values():
         assert not kind.silicon().is_virtual
         assert kind.silicon().timing_source in ("timer1", "systick", "dwt", "none")
         if kind.has_virtual_twin:
             assert kind.virtual().timing_source == "emulated-cycles"
             assert kind.virtual().board_kind == "virtual"
+
+
+def test_every_twin_has_an_emulator():
+    for kind in load_kinds().values():
+        assert not kind.has_virtual_twin or kind.virtual().emulator in RECIPES
+
+
+def test_the_page_on_adding_a_board_shows_the_shipped_entry():
+    page = (ROOT / "docs" / "adding-a-board.md").read_text()
+    shown = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    shipped = yaml.safe_load((ROOT / "boards.yaml").read_text())["boards"]
+    (name,) = shown
+    assert shown[name] == shipped[name]
+
+
+@pytest.mark.parametrize("folder", ["harness", "firmware_templates"])
+def test_a_board_of_a_known_core_and_uploader_is_an_entry_and_nothing_else(folder):
+    files = [p for p in (ROOT / folder).rglob("*") if p.suffix in SOURCES]
+    assert files
+    assert [p for p in files if "feather" in p.read_text().lower()] == []
 
 
 def test_the_twin_keeps_everything_it_does_not_override(tmp_path):

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.emulated
 
 COMMANDS = {
     "uno": ("avr-", ["-mmcu=atmega328p"]),
+    "mega2560": ("avr-", ["-mmcu=atmega2560"]),
     "mkr1000": ("arm-none-eabi-", ["-mcpu=cortex-m0plus", "-mthumb", "-nostartfiles", "-Town.ld"]),
 }
 

@@ -50,10 +50,15 @@ def first_arguments(folder) -> str:
 VERSIONED = 'if [ "$1" = "-?" ]; then echo "avrdude version 9.9, https://x"; exit; fi\n'
 
 
-def test_avrdude_gets_the_boards_arguments(fake, image):
+@pytest.mark.parametrize(
+    ("kind", "programmer"),
+    [("uno", "-p atmega328p -c arduino"), ("mega2560", "-p atmega2560 -c wiring")],
+)
+def test_avrdude_gets_the_boards_arguments(fake, image, kind, programmer):
     here = fake("avrdude", VERSIONED + 'echo "$@" >> $HERE/args')
-    result = flash.flash_firmware(image, UNO, "/dev/ttyX", deadline_s=5)
-    expected = f"-p atmega328p -c arduino -P /dev/ttyX -b 115200 -D -U flash:w:{image}:i"
+    board = find_kind(kind).silicon()
+    result = flash.flash_firmware(image, board, "/dev/ttyX", deadline_s=5)
+    expected = f"{programmer} -P /dev/ttyX -b 115200 -D -U flash:w:{image}:i"
     assert first_arguments(here) == expected
     assert (result.tool, result.version, result.attempts) == ("avrdude", "9.9", 1)
     assert 0 < result.seconds < 5

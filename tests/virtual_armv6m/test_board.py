@@ -200,12 +200,14 @@ def test_process_ends_with_its_owner(tmp_path):
             "--control",
             str(control),
             "--owner-stdin",
+            "--board",
+            "mine",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     ready = json.loads(process.stdout.readline())
-    assert ready["event"] == "ready" and ready["board"] == "mkr1000"
+    assert ready["event"] == "ready" and ready["board"] == "mine"
     assert link.is_symlink() and str(link.readlink()) == ready["port"]
     process.stdin.close()
     assert process.wait(5) == 0

@@ -1,4 +1,4 @@
-"""The probe firmware, a virtual Uno that runs it, and a serial client."""
+"""The probe firmware, the virtual AVR boards that run it, and a serial client."""
 
 from __future__ import annotations
 
@@ -14,22 +14,44 @@ import serial
 
 from harness.virtual.process import VirtualBoard
 
-from .sequences import assembly
+from .sequences import Sequence, assembly, sequences_of
 
 FIRMWARE = Path(__file__).parent / "firmware"
-FLASH_BYTES = 32768
 READY = b"ready\n"
 
 
 @dataclass(frozen=True)
+class Mcu:
+    """A board and the facts about its MCU that the tests check it against."""
+
+    board: str
+    name: str
+    flash_bytes: int
+    boot_start: int
+    pc_bytes: int  # of the program counter on the stack
+    uploader: tuple[str, ...]  # arguments of avrdude
+
+    @property
+    def sequences(self) -> list[Sequence]:
+        return sequences_of(self.pc_bytes)
+
+
+MCUS = (
+    Mcu("uno", "atmega328p", 0x8000, 0x7E00, 2, ("-p", "m328p", "-c", "arduino")),
+    Mcu("mega2560", "atmega2560", 0x40000, 0x3E000, 3, ("-p", "m2560", "-c", "wiring")),
+)
+
+
+@dataclass(frozen=True)
 class Firmware:
+    mcu: Mcu
     hex: Path
     image: bytes  # from address 0
 
     def install(self, state_dir: Path) -> None:
         """Puts it into the flash of a board that is not running."""
         state_dir.mkdir(parents=True, exist_ok=True)
-        flash = self.image.ljust(FLASH_BYTES, b"\xff")
+        flash = self.image.ljust(self.mcu.flash_bytes, b"\xff")
         (state_dir / "flash.bin").write_bytes(flash)
 
 
@@ -37,17 +59,22 @@ def _run(*command: object) -> None:
     subprocess.run([str(word) for word in command], check=True, timeout=120)
 
 
+@pytest.fixture(scope="session", params=MCUS, ids=lambda mcu: mcu.board)
+def mcu(request: pytest.FixtureRequest) -> Mcu:
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def probe(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+def probe(mcu: Mcu, tmp_path_factory: pytest.TempPathFactory) -> Firmware:
     folder = tmp_path_factory.mktemp("probe")
     rows = folder / "rows.S"
-    rows.write_text(assembly())
+    rows.write_text(assembly(mcu.sequences))
     elf, hex_file, image = folder / "probe.elf", folder / "probe.hex", folder / "probe.bin"
-    flags = ("-mmcu=atmega328p", "-DF_CPU=16000000UL", "-Os", "-std=gnu11", "-Wall", "-Werror")
+    flags = (f"-mmcu={mcu.name}", "-DF_CPU=16000000UL", "-Os", "-std=gnu11", "-Wall", "-Werror")
     _run("avr-gcc", *flags, "-o", elf, FIRMWARE / "probe.c", rows)
     _run("avr-objcopy", "-O", "ihex", elf, hex_file)
     _run("avr-objcopy", "-O", "binary", elf, image)
-    return Firmware(hex_file, image.read_bytes())
+    return Firmware(mcu, hex_file, image.read_bytes())
 
 
 class Client:
@@ -101,10 +128,10 @@ def eventually(condition, within: float = 5.0) -> bool:
 
 @pytest.fixture(scope="module")
 def board(probe: Firmware, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
-    """One Uno with the probe in flash, shared by the tests of a module."""
-    state = tmp_path_factory.mktemp("uno")
+    """One board with the probe in flash, shared by the tests of a module."""
+    state = tmp_path_factory.mktemp(probe.mcu.board)
     probe.install(state)
-    with VirtualBoard.start("uno", state) as running:
+    with VirtualBoard.start(probe.mcu.board, state) as running:
         yield running
 
 

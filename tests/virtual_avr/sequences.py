@@ -1,7 +1,8 @@
 """Instruction sequences and the cycles the data sheet gives them.
 
-Ref: ATmega328P data sheet, Microchip DS40002061, sections "Instruction Set Summary" (column
-#Clocks) and "Interrupt Response Time".
+Ref: ATmega328P and ATmega2560 data sheets, Microchip DS40002061 and DS40002211, sections
+"Instruction Set Summary" (column #Clocks) and "Interrupt Response Time". Where the program counter
+has three bytes, what pushes or pops it takes one cycle more: `pc_transfers`.
 
 Registers r10..r15 belong to the measurement; a sequence may use the others.
 """
@@ -15,12 +16,20 @@ REPEATS = 32
 
 @dataclass(frozen=True)
 class Sequence:
-    """`code` is repeated; `setup` runs once before; `cycles` is for one repetition."""
+    """`code` is repeated; `setup` runs once before; `cycles` is for one repetition.
+
+    `cycles` counts a program counter of two bytes, which is pushed or popped `pc_transfers` times.
+    """
 
     name: str
     code: str
     cycles: int
     setup: str = ""
+    pc_transfers: int = 0
+
+    def cycles_with(self, pc_bytes: int) -> int:
+        """Cycles on an MCU whose program counter has 2 or 3 bytes."""
+        return self.cycles + self.pc_transfers * (pc_bytes - 2)
 
 
 # Pointers into a buffer in SRAM that is large enough for 32 post-increments or pre-decrements.
@@ -104,10 +113,10 @@ def _jumps() -> list[Sequence]:
         Sequence("rjmp", "rjmp 1f\n 1:", 2),
         Sequence("jmp", "jmp 1f\n 1:", 3),
         Sequence("ldi ldi ijmp", f"{to_next} ijmp\n 1:", 4),
-        Sequence("rcall ret", "rcall stub_ret", 7),
-        Sequence("call ret", "call stub_ret", 8),
-        Sequence("icall ret", "icall", 7, Z_STUB),
-        Sequence("rcall reti", "rcall stub_reti", 7),
+        Sequence("rcall ret", "rcall stub_ret", 7, pc_transfers=2),
+        Sequence("call ret", "call stub_ret", 8, pc_transfers=2),
+        Sequence("icall ret", "icall", 7, Z_STUB, pc_transfers=2),
+        Sequence("rcall reti", "rcall stub_reti", 7, pc_transfers=2),
         Sequence("breq taken", "breq 1f\n 1:", 2, FLAGS_ZERO),
         Sequence("breq not taken", "breq 1f\n 1:", 1, FLAGS_CLEAR),
     ]
@@ -129,6 +138,18 @@ def _skips() -> list[Sequence]:
 def _mac() -> list[Sequence]:
     mac = "ld r16, X+\n lpm r17, Z+\n muls r16, r17\n add r4, r0\n adc r5, r1"
     return [Sequence("ld lpm muls add adc", mac, 9, f"{X}\n {Z_FLASH}")]
+
+
+def _beyond_64_kb() -> list[Sequence]:
+    """What only an MCU with RAMPZ and EIND has. `cycles_with(3)` is the data sheet's."""
+    to_next = "ldi r30, lo8(pm(1f))\n ldi r31, hi8(pm(1f))\n"
+    return [
+        Sequence("elpm r0", "elpm", 3, Z_FLASH),
+        Sequence("elpm Z", "elpm r16, Z", 3, Z_FLASH),
+        Sequence("elpm Z+", "elpm r16, Z+", 3, Z_FLASH),
+        Sequence("ldi ldi eijmp", f"{to_next} eijmp\n 1:", 4),
+        Sequence("eicall ret", "eicall", 7, Z_STUB, pc_transfers=2),
+    ]
 
 
 SEQUENCES: list[Sequence] = [
@@ -192,22 +213,27 @@ INTERRUPT_SETUP = """
  {interrupts}
 """
 SLED_NOPS = 200
-INTERRUPT_CYCLES = 4 + 3 + 4  # response, JMP in the vector table, RETI
+INTERRUPT = Sequence("interrupt", "", 4 + 3 + 4, pc_transfers=2)  # response, JMP, RETI
 
 
-def assembly() -> str:
-    """The whole rows.S: an empty row, SEQUENCES, the sled without and with an interrupt."""
+def sequences_of(pc_bytes: int) -> list[Sequence]:
+    """What an MCU with such a program counter can run."""
+    return SEQUENCES + (_beyond_64_kb() if pc_bytes == 3 else [])
+
+
+def assembly(sequences: list[Sequence]) -> str:
+    """The whole rows.S: an empty row, `sequences`, the sled without and with an interrupt."""
     rows = [row_source("row_0", "", "")]
-    for index, sequence in enumerate(SEQUENCES, start=1):
+    for index, sequence in enumerate(sequences, start=1):
         body = f".rept {REPEATS}\n {sequence.code}\n.endr"
         rows.append(row_source(f"row_{index}", sequence.setup, body))
     sled = f".rept {SLED_NOPS}\n nop\n.endr"
-    quiet, loud = len(SEQUENCES) + 1, len(SEQUENCES) + 2
+    quiet, loud = len(sequences) + 1, len(sequences) + 2
     rows.append(row_source(f"row_{quiet}", INTERRUPT_SETUP.format(interrupts="cli"), sled))
     rows.append(row_source(f"row_{loud}", INTERRUPT_SETUP.format(interrupts="sei"), sled))
     table = "\n".join(f" .word pm(row_{i})" for i in range(len(rows)))
     stubs = "\nstub_ret:\n ret\nstub_reti:\n reti\n"
-    near = 1 + next(i for i, s in enumerate(SEQUENCES) if s.code.startswith("rcall"))
+    near = 1 + next(i for i, s in enumerate(sequences) if s.code.startswith("rcall"))
     rows.insert(near, stubs)  # RCALL reaches 4 KB
     head = ".section .bss\n.lcomm buffer, 160\n.section .text\n"
     tail = '\n.section .progmem.data,"a",@progbits\n.global row_table\nrow_table:\n'

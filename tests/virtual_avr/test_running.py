@@ -11,7 +11,7 @@ import pytest
 
 from harness.virtual.process import BoardStatus, VirtualBoard
 
-from .conftest import Client, Firmware, eventually, opened
+from .conftest import Client, Firmware, Mcu, eventually, opened
 
 pytestmark = pytest.mark.emulated
 
@@ -101,7 +101,7 @@ def test_a_busy_board_runs_ahead_of_real_time(board: VirtualBoard, session: Clie
     ],
 )
 def test_faults(
-    board: VirtualBoard, session: Client, letter: str, reason: str, address: int | None
+    board: VirtualBoard, session: Client, mcu: Mcu, letter: str, reason: str, address: int | None
 ) -> None:
     session.send(letter)
     fault = faulted(board).fault
@@ -109,7 +109,7 @@ def test_faults(
     assert fault.reason == reason
     if address is not None:
         assert fault.address == address
-    assert 0 < fault.pc < 0x7E00
+    assert 0 < fault.pc < mcu.boot_start
     stopped = board.status().cycles
     time.sleep(0.05)
     assert board.status().cycles == stopped
@@ -119,42 +119,44 @@ def test_faults(
     assert board.status().fault is None
 
 
-def test_random_programs_do_not_kill_the_emulator(tmp_path: Path) -> None:
+def test_random_programs_do_not_kill_the_emulator(mcu: Mcu, tmp_path: Path) -> None:
     """Whatever the MCU does, the process lives and says what it was."""
     reasons = set()
-    for seed in range(20):
+    # The Mega's bootloader takes a second before it gives up.
+    seeds, patience_s, kinds = (20, 0.3, 3) if mcu.board == "uno" else (6, 3.0, 2)
+    for seed in range(seeds):
         state = tmp_path / str(seed)
         state.mkdir()
-        (state / "flash.bin").write_bytes(random.Random(seed).randbytes(32768))
-        with VirtualBoard.start("uno", state) as board:
-            eventually(lambda: board.status().state == "fault", within=0.3)  # noqa: B023
+        (state / "flash.bin").write_bytes(random.Random(seed).randbytes(mcu.flash_bytes))
+        with VirtualBoard.start(mcu.board, state) as board:
+            eventually(lambda: board.status().state == "fault", within=patience_s)  # noqa: B023
             fault = board.status().fault
             reasons.add(fault.reason if fault else None)
-    assert len(reasons - {None}) >= 3, reasons
+    assert len(reasons - {None}) >= kinds, reasons
 
 
-def test_min_sp_is_the_lowest_since_reset(board: VirtualBoard, session: Client) -> None:
-    session.send("q")  # calls (2 bytes) what pushes 18
+def test_min_sp_is_the_lowest_since_reset(board: VirtualBoard, session: Client, mcu: Mcu) -> None:
+    session.send("q")  # calls what pushes 18
     before_call = int.from_bytes(session.read(2), "little")
     lowest = board.status().min_sp
-    assert lowest == before_call - 20
+    assert lowest == before_call - mcu.pc_bytes - 18
     session.await_idle()
     assert board.status().min_sp == lowest
 
 
 def test_min_sp_is_right_while_the_stack_pointer_is_half_written(
-    board: VirtualBoard, session: Client
+    board: VirtualBoard, session: Client, mcu: Mcu
 ) -> None:
     """A large frame moves SP by OUT SPH, OUT SPL; the value between the two does not count."""
     session.send("Q")
     before_call = int.from_bytes(session.read(2), "little")
     # two calls, one saved register pair, the frame
-    assert board.status().min_sp == before_call - 2 - 2 - 300 - 2
+    assert board.status().min_sp == before_call - 2 * mcu.pc_bytes - 2 - 300
 
 
 def run_computation(probe: Firmware, state: Path) -> tuple[bytes, int, int]:
     probe.install(state)
-    with VirtualBoard.start("uno", state) as board, opened(board) as client:
+    with VirtualBoard.start(probe.mcu.board, state) as board, opened(board) as client:
         client.send("i")
         result = client.read(4)
         first = board.status().marks_last_cycles
@@ -172,7 +174,10 @@ def test_the_same_firmware_takes_the_same_cycles(probe: Firmware, tmp_path: Path
 
 def test_realtime_keeps_to_the_clock(probe: Firmware, tmp_path: Path) -> None:
     probe.install(tmp_path)
-    with VirtualBoard.start("uno", tmp_path, realtime=True) as board, opened(board) as client:
+    with (
+        VirtualBoard.start(probe.mcu.board, tmp_path, realtime=True) as board,
+        opened(board) as client,
+    ):
         client.send("b")
         before, wall = board.status().cycles, time.monotonic()
         time.sleep(0.5)

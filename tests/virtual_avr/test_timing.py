@@ -6,8 +6,8 @@ import pytest
 
 from harness.virtual.process import VirtualBoard
 
-from .conftest import Client
-from .sequences import INTERRUPT_CYCLES, REPEATS, SEQUENCES
+from .conftest import Client, Mcu
+from .sequences import INTERRUPT, REPEATS
 
 pytestmark = pytest.mark.emulated
 
@@ -17,24 +17,26 @@ def ticks(client: Client, row: int) -> int:
     return int.from_bytes(client.read(2), "little")
 
 
-def test_every_sequence_takes_the_cycles_of_the_data_sheet(client: Client) -> None:
+def test_every_sequence_takes_the_cycles_of_the_data_sheet(client: Client, mcu: Mcu) -> None:
     empty = ticks(client, 0)
-    measured = {
-        s.name: (ticks(client, row) - empty) / REPEATS for row, s in enumerate(SEQUENCES, start=1)
-    }
-    expected = {s.name: float(s.cycles) for s in SEQUENCES}
+    rows = enumerate(mcu.sequences, start=1)
+    measured = {s.name: (ticks(client, row) - empty) / REPEATS for row, s in rows}
+    expected = {s.name: float(s.cycles_with(mcu.pc_bytes)) for s in mcu.sequences}
     assert len(expected) >= 61
     assert measured == expected
 
 
-def test_interrupt_round_trip(client: Client) -> None:
-    without, with_interrupt = len(SEQUENCES) + 1, len(SEQUENCES) + 2
-    assert ticks(client, with_interrupt) - ticks(client, without) == INTERRUPT_CYCLES
+def test_interrupt_round_trip(client: Client, mcu: Mcu) -> None:
+    without, with_interrupt = len(mcu.sequences) + 1, len(mcu.sequences) + 2
+    taken = ticks(client, with_interrupt) - ticks(client, without)
+    assert taken == INTERRUPT.cycles_with(mcu.pc_bytes)
 
 
-def test_marks_agree_with_timer1_in_every_row(client: Client, board: VirtualBoard) -> None:
+def test_marks_agree_with_timer1_in_every_row(
+    client: Client, board: VirtualBoard, mcu: Mcu
+) -> None:
     differences = set()
-    for row in range(len(SEQUENCES) + 3):
+    for row in range(len(mcu.sequences) + 3):
         before = board.status().marks_count
         by_timer = ticks(client, row)
         status = board.status()

@@ -80,13 +80,32 @@ def test_optiboot_fits_its_section() -> None:
     assert max(address + size for address, size in data) == 0x8000  # the version word is last
 
 
+def test_the_megas_bootloader_fits_its_section() -> None:
+    """8 KB from 0x3E000 on (DS40002211, "Boot Size Configuration": BOOTSZ = 0)."""
+    lines = build.stk500v2_hex().read_text().split()
+    base, places = 0, []
+    for record in (bytes.fromhex(line[1:]) for line in lines):
+        value = int.from_bytes(record[4:6], "big")
+        if record[3] == 2:
+            base = value << 4
+        elif record[3] == 0:
+            at = base + int.from_bytes(record[1:3], "big")
+            places += [at, at + record[0]]
+    assert min(places) == 0x3E000
+    assert max(places) <= 0x40000
+
+
+def test_boards_of_one_core_share_a_program() -> None:
+    assert build.emulator_binary("uno") == build.emulator_binary("mega2560")
+
+
 def test_the_compiler_speaks_for_itself(
     fresh_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compile_quickly(monkeypatch, tmp_path, "int main(void) { return nonsense; }")
     with pytest.raises(BuildError, match="nonsense"):
         build.emulator_binary("uno")
-    assert list(fresh_cache.rglob("vboard-uno")) == []
+    assert list(fresh_cache.rglob("vboard-*")) == []
     assert list(fresh_cache.rglob("building")) == []
 
 

@@ -38,7 +38,7 @@ def test_start_status_reset_stop(name: str, tmp_path: Path) -> None:
         assert board.port.resolve().parent == Path("/dev/pts")
         status = board.status()
         assert status.board == name
-        assert status.clock_hz == {"uno": 16_000_000, "mkr1000": 48_000_000}[name]
+        assert status.clock_hz == (48_000_000 if name == "mkr1000" else 16_000_000)
         board.reset()
         assert board.status().resets == status.resets + 1
         later = board.status()
@@ -52,6 +52,13 @@ def test_start_status_reset_stop(name: str, tmp_path: Path) -> None:
 def test_a_port_for_bossac_names_ttyacm(tmp_path: Path) -> None:
     with VirtualBoard.start("mkr1000", tmp_path) as board:
         assert "ttyACM" in board.port.name
+
+
+@each_board
+def test_a_board_that_borrows_an_emulator_has_its_own_name(name: str, tmp_path: Path) -> None:
+    with VirtualBoard.start(name, tmp_path, called="mine") as board:
+        assert board.status().board == "mine"
+        assert board.port.name.endswith("-mine")
 
 
 @each_board

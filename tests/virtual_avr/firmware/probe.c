@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * probe.c -- test firmware for the virtual Uno: one letter per question, 115200 baud 8N1, polled.
+ * probe.c -- test firmware for the virtual Uno and Mega: one letter per question, 115200 baud 8N1, polled.
  *
  *   t <row>         run timing row <row> (rows.S), answer its Timer1 ticks, 2 bytes
  *   u               send 1000 characters between the marks
@@ -24,6 +24,11 @@
 #include <avr/sleep.h>
 #include <avr/wdt.h>
 #include <stdint.h>
+
+#ifndef USART_RX_vect       /* an MCU with several USARTs */
+#define USART_RX_vect USART0_RX_vect
+#define USART_UDRE_vect USART0_UDRE_vect
+#endif
 
 #define CHARACTER_CYCLES 1360u      /* 10 bits of 8 * (16 + 1) cycles */
 

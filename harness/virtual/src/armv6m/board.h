@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * board.h -- an MKR1000: SAM D21G18A with core, memories, peripherals, and the SAM-BA monitor in its
- * bootloader area. Knows nothing of ptys and processes.
+ * board.h -- a board with a SAM D21G18A (MKR1000, Zero and their kind): core, memories, peripherals,
+ * and the SAM-BA monitor in the bootloader area. Knows nothing of ptys and processes.
  *
  * Clock: 48 MHz from reset on. On silicon the chip starts from an 8 MHz oscillator divided to 1 MHz
  * and firmware switches over; here the set-up sequence runs but changes nothing. */
@@ -18,7 +18,7 @@
 #define BOARD_CLOCK_HZ 48000000u
 #define BOARD_APPLICATION 0x2000u
 
-enum { BOARD_SERCOMS = 6, BOARD_SERIAL = 5 };      /* SERCOM5: pins 13 and 14, `Serial1` */
+enum { BOARD_SERCOMS = 6, BOARD_SERIAL = 5 };      /* SERCOM5 on PB22 and PB23 */
 
 struct board {
     struct cpu cpu;

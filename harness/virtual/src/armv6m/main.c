@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c -- vboard-mkr1000: the board behind a pty, a process of its own (docs/virtual-boards.md). */
+ * main.c -- vboard-armv6m: the board behind a pty, a process of its own (docs/virtual-boards.md). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ static bool answer(void *context, const char *word, char *out, size_t size)
 {
     struct process *p = context;
     if (!strcmp(word, "status")) {
-        status_write(&p->board, out, size);
+        status_write(&p->board, host_board(p->host), out, size);
         return true;
     }
     if (!strcmp(word, "reset")) {
@@ -142,8 +142,8 @@ int main(int argc, char **argv)
     static struct process process;
     const char *mode = "zero-wait";
     const host_option options[] = {{"--flash-mode", "zero-wait|rws1", &mode, false}};
-    const host_config config = {.program = "vboard-mkr1000",
-                                .board = "mkr1000",
+    const host_config config = {.program = "vboard-armv6m",
+                                .board = "samd21",
                                 .clock_hz = BOARD_CLOCK_HZ,
                                 .options = options,
                                 .n_options = 1,

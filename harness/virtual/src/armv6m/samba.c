@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "v2.0 [Arduino:XYZ] virtual MKR1000"
+#define VERSION "v2.0 [Arduino:XYZ] virtual SAMD21"
 #define LONGEST_REPLY 0x40000u      /* all of the flash: `R` and `Z` of more are refused */
 
 void samba_reset(struct samba *samba, const struct samba_target *target)

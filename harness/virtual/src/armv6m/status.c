@@ -27,20 +27,20 @@ int status_write_fault(const struct board *b, char *out, size_t size)
                     cpu->fault_address);
 }
 
-int status_write(const struct board *b, char *out, size_t size)
+int status_write(const struct board *b, const char *name, char *out, size_t size)
 {
     const struct sercom *serial = &b->sercom[BOARD_SERIAL];
     const struct marks *marks = &b->port.marks;
     char fault[128];
     status_write_fault(b, fault, sizeof fault);
     return snprintf(out, size,
-                    "{\"board\":\"mkr1000\",\"state\":\"%s\",\"cycles\":%" PRIu64
+                    "{\"board\":\"%s\",\"state\":\"%s\",\"cycles\":%" PRIu64
                     ",\"instructions\":%" PRIu64 ",\"clock_hz\":%u,\"resets\":%" PRIu64
                     ",\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 ",\"rx_overruns\":%" PRIu64
                     ",\"min_sp\":%" PRIu32 ",\"marks_count\":%" PRIu64 ",\"marks_cycles\":%" PRIu64
                     ",\"marks_first_cycles\":%" PRIu64 ",\"marks_last_cycles\":%" PRIu64
                     ",\"fault\":%s}",
-                    state_name(b), b->cpu.cycles, b->cpu.instructions, BOARD_CLOCK_HZ, b->resets,
+                    name, state_name(b), b->cpu.cycles, b->cpu.instructions, BOARD_CLOCK_HZ, b->resets,
                     serial->rx_bytes, serial->tx_bytes, serial->rx_overruns, b->cpu.min_sp,
                     marks->count, marks->cycles, marks->first_cycles, marks->last_cycles, fault);
 }

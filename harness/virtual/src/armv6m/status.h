@@ -8,8 +8,9 @@
 
 #include "board.h"
 
-/* One JSON object, no newline. Returns as snprintf does. */
-int status_write(const struct board *board, char *out, size_t size);
+/* One JSON object, no newline, of the board called `name` (no quotes in it). Returns as snprintf
+ * does. */
+int status_write(const struct board *board, const char *name, char *out, size_t size);
 
 /* `{"reason":...,"pc":...,"address":...}`, or `null` without a fault since reset. */
 int status_write_fault(const struct board *board, char *out, size_t size);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * core.c -- see uno.h. Two cures of libsimavr 1.6 live here.
+ * core.c -- see board.h. Two cures of libsimavr 1.6 live here.
  *
- * Interrupt entry: it charges nothing, silicon takes four cycles, and four more when the interrupt
- * ends a sleep (DS "Interrupt Response Time").
+ * Interrupt entry: it charges nothing, silicon takes four cycles (five where the program counter has
+ * three bytes), and as many more when the interrupt ends a sleep (DS "Interrupt Response Time").
  *
  * Speed and counting: avr_run() serves timers and interrupts around every instruction. Here
  * instructions are run one by one, but timers are looked at only when the next one is due. */
-#include "uno.h"
+#include "board.h"
 
 #include <simavr/sim_core.h>
 #include <stdio.h>
@@ -19,55 +19,65 @@
 #define SPMEN 0                 /* SPMCSR */
 #define PGERS 1
 #define PGWRT 2
-#define ENTRY_CYCLES 4
 #define POINTER_SPACE 65536     /* what a 16-bit pointer can reach */
 #define ELPM_SPACE (1 << 24)
 
 /* ---- hooks ---- */
 
+/* Two cycles and one for each byte of the program counter that is pushed. */
+static unsigned entry_cycles(const avr_t *avr) { return 2u + avr->address_size; }
+
 static void on_interrupt(struct avr_irq_t *irq, uint32_t value, void *parameter)
 {
     (void)irq;
+    avr_t *avr = parameter;
     if (value)
-        ((avr_t *)parameter)->cycle += ENTRY_CYCLES;
+        avr->cycle += entry_cycles(avr);
 }
 
 /* Every reset, also one by the watchdog, ends here, after libsimavr's modules are through. */
 static void on_reset(avr_io_t *io)
 {
-    uno *u = uno_of(io->avr);
-    u->fault = (fault){0};
-    u->marks = (marks){0};
-    u->min_sp = UNO_RAM_END;
-    usart_reset(u);
-    u->resets++;
+    board *b = board_of(io->avr);
+    b->avr->state = cpu_Running;
+    b->fault = (fault){0};
+    b->marks = (marks){0};
+    b->min_sp = core_ram_end(b);
+    usart_reset(b);
+    b->resets++;
 }
 
-/* The lock bits of the Uno (0x0F) keep SPM out of the boot section; so does this, by withdrawing
- * the command before SPM is executed. DS "Boot Loader
- * Lock Bits". */
+/* Z, on a larger MCU with RAMPZ above it: where SPM is going to write. DS "Addressing the Flash
+ * During Self-Programming". */
+static uint32_t spm_address(const avr_t *avr)
+{
+    uint32_t z = avr->data[R_ZL] | (uint32_t)avr->data[R_ZH] << 8;
+    return avr->rampz ? z | (uint32_t)avr->data[avr->rampz] << 16 : z;
+}
+
+/* The lock bits of these boards (0x0F) keep SPM out of the boot section; so does this, by
+ * withdrawing the command before SPM is executed. DS "Boot Loader Lock Bits". */
 static void on_spm_command(avr_t *avr, avr_io_addr_t address, uint8_t value, void *parameter)
 {
-    uno *u = parameter;
+    board *b = parameter;
     if (!(value & 1u << SPMEN) || !(value & (1u << PGERS | 1u << PGWRT)))
         return;
-    unsigned z = avr->data[R_ZL] | (unsigned)avr->data[R_ZH] << 8;
-    if (z >= UNO_BOOT_START)
+    if (spm_address(avr) >= b->boot_start)
         avr->data[address] &= (uint8_t)~(1u << SPMEN);
     else
-        host_flash_changed(u->host);
+        host_flash_changed(b->host);
 }
 
 /* ---- making ---- */
 
 /* libsimavr uses addresses before it complains about them; give it the room. Pointers reach 64 KiB,
- * ELPM (which an ATmega328P has not) 16 MiB of flash. What is never touched costs nothing. */
+ * RAMPZ 16 MiB of flash. What is never touched costs nothing. */
 static bool widen(uint8_t **memory, size_t used, size_t size, uint8_t filler)
 {
     uint8_t *wide = calloc(1, size);
     if (!wide)
         return false;
-    memset(wide, filler, POINTER_SPACE);
+    memset(wide, filler, used > POINTER_SPACE ? used : POINTER_SPACE);
     memcpy(wide, *memory, used);
     free(*memory);
     *memory = wide;
@@ -82,65 +92,83 @@ static void hook_interrupts(avr_t *avr)
 }
 
 /* avr_register_io() would put it first. */
-static void append_reset_hook(uno *u)
+static void append_reset_hook(board *b)
 {
-    u->reset_hook = (avr_io_t){.kind = "uno", .avr = u->avr, .reset = on_reset};
-    avr_io_t **end = &u->avr->io_port;
+    b->reset_hook = (avr_io_t){.kind = "board", .avr = b->avr, .reset = on_reset};
+    avr_io_t **end = &b->avr->io_port;
     while (*end)
         end = &(*end)->next;
-    *end = &u->reset_hook;
+    *end = &b->reset_hook;
 }
 
-static int hook(uno *u)
+static int hook(board *b)
 {
-    append_reset_hook(u);
-    avr_register_io_write(u->avr, SPMCSR, on_spm_command, u);
-    hook_interrupts(u->avr);
-    stack_init(u);
-    marks_init(u);
-    return usart_init(u);
+    append_reset_hook(b);
+    avr_register_io_write(b->avr, SPMCSR, on_spm_command, b);
+    hook_interrupts(b->avr);
+    stack_init(b);
+    marks_init(b);
+    return usart_init(b);
 }
 
-int core_init(uno *u, const char *boot_hex)
+/* The flash file holds a bootloader too; the one that was asked for counts. */
+static int load_flash(board *b, const char *boot_hex)
+{
+    size_t size = core_flash_bytes(b);
+    uint8_t *boot = malloc(size);
+    int64_t start = boot ? ihex_load(boot_hex, boot, size) : -1;
+    bool good = start >= 0 && host_flash_attach(b->host, b->avr->flash, size) >= 0;
+    if (good) {
+        memcpy(b->avr->flash + start, boot + start, size - (size_t)start);
+        b->boot_start = b->avr->reset_pc = (uint32_t)start;     /* fuse BOOTRST */
+    }
+    free(boot);
+    return good ? 0 : -1;
+}
+
+int core_init(board *b, const char *mcu, const char *boot_hex)
 {
     fault_listen();
-    if (ihex_load(boot_hex, u->boot, UNO_BOOT_START, sizeof u->boot) < 0)
-        return -1;
-    avr_t *avr = u->avr = avr_make_mcu_by_name("atmega328p");
+    avr_t *avr = b->avr = avr_make_mcu_by_name(mcu);
     if (!avr || avr_init(avr) != 0 ||
-        !widen(&avr->data, UNO_RAM_END + 1, POINTER_SPACE + 4, 0) ||
-        !widen(&avr->flash, UNO_FLASH_BYTES + 2, ELPM_SPACE + 4, 0xFF)) {
-        fprintf(stderr, "vboard-uno: libsimavr cannot make an atmega328p\n");
+        !widen(&avr->data, avr->ramend + 1u, POINTER_SPACE + 4, 0) ||
+        !widen(&avr->flash, avr->flashend + 3u, ELPM_SPACE + 4, 0xFF)) {
+        fprintf(stderr, "vboard-avr: libsimavr cannot make an %s\n", mcu);
         return -1;
     }
-    avr->custom.data = u;
-    avr->frequency = UNO_CLOCK_HZ;
-    avr->reset_pc = UNO_BOOT_START;     /* fuse BOOTRST */
-    if (hook(u) < 0 || host_flash_attach(u->host, avr->flash, UNO_FLASH_BYTES) < 0)
+    avr->custom.data = b;
+    avr->frequency = BOARD_CLOCK_HZ;
+    if (hook(b) < 0 || load_flash(b, boot_hex) < 0)
         return -1;
-    memcpy(avr->flash + UNO_BOOT_START, u->boot, sizeof u->boot);
     avr_reset(avr);
     avr_regbit_set(avr, avr->reset_flags.porf);
-    u->resets = 0;
+    b->resets = 0;
     return 0;
 }
 
-void core_external_reset(uno *u, const char *cause)
+void core_external_reset(board *b, const char *cause)
 {
-    host_event(u->host, "reset", "\"cause\":\"%s\"", cause);
-    avr_reset(u->avr);
-    avr_regbit_set(u->avr, u->avr->reset_flags.extrf);
+    host_event(b->host, "reset", "\"cause\":\"%s\"", cause);
+    b->avr->pc = b->boot_start;     /* libsimavr sets SP first, which the stack hooks look at */
+    avr_reset(b->avr);
+    avr_regbit_set(b->avr, b->avr->reset_flags.extrf);
 }
 
 /* ---- running ---- */
 
-uint64_t core_next_event(const uno *u)
+uint64_t core_next_event(const board *b)
 {
-    const avr_cycle_timer_slot_t *timer = u->avr->cycle_timers.timer;
+    const avr_cycle_timer_slot_t *timer = b->avr->cycle_timers.timer;
     return timer ? timer->when : UINT64_MAX;
 }
 
-bool core_in_bootloader(const uno *u) { return u->avr->pc >= UNO_BOOT_START; }
+bool core_in_bootloader(const board *b) { return b->avr->pc >= b->boot_start; }
+
+uint32_t core_flash_bytes(const board *b) { return b->avr->flashend + 1u; }
+
+uint16_t core_ram_start(const board *b) { return (uint16_t)(b->avr->ioend + 1u); }
+
+uint16_t core_ram_end(const board *b) { return b->avr->ramend; }
 
 static bool wakes_at_once(const avr_t *avr)
 {
@@ -157,28 +185,39 @@ static void serve_timers(avr_t *avr, avr_flashaddr_t next_pc)
         avr->run(avr);
 }
 
-/* Silicon runs through erased flash as if it were SBRS R31,7, up to the bootloader. */
-static bool is_erased(const avr_t *avr)
+static bool is_erased(const avr_t *avr, avr_flashaddr_t pc)
 {
-    return avr->flash[avr->pc] == 0xFF && avr->flash[avr->pc + 1] == 0xFF;
+    return avr->flash[pc] == 0xFF && avr->flash[pc + 1] == 0xFF;
+}
+
+/* Silicon runs through erased flash as if it were SBRS R31,7, up to the bootloader. A program that
+ * does so is at fault. Arduino's stk500v2 is not: after a watchdog reset it wants to start the
+ * program by EICALL, but its C start-up code has left EIND at 1, so it lands at 0x20000 and comes to
+ * itself again, now without WDRF. */
+static bool may_run_erased(const board *b)
+{
+    avr_flashaddr_t pc = b->avr->pc;
+    bool from_bootloader = b->previous_pc >= b->boot_start && pc != 0;
+    return from_bootloader || (is_erased(b->avr, b->previous_pc) && b->previous_pc + 2 == pc);
 }
 
 /* One instruction and what follows from it; false after a fault. The program counter never leaves
  * flash, which the hooks rely on. */
-static bool step(uno *u)
+static bool step(board *b)
 {
-    avr_t *avr = u->avr;
-    if (is_erased(avr)) {
-        fault_raise(u, "erased flash executed", avr->pc);
+    avr_t *avr = b->avr;
+    if (is_erased(avr, avr->pc) && !may_run_erased(b)) {
+        fault_raise(b, "erased flash executed", avr->pc);
         return false;
     }
+    b->previous_pc = avr->pc;
     avr->run_cycle_count = 0;       /* one instruction, then return */
     avr_flashaddr_t next_pc = avr_run_one(avr);
-    if (next_pc >= UNO_FLASH_BYTES)
-        fault_raise(u, "jump out of flash", next_pc);
+    if (next_pc >= core_flash_bytes(b))
+        fault_raise(b, "jump out of flash", next_pc);
     if (avr->state == cpu_Crashed)
         return false;
-    if (core_next_event(u) <= avr->cycle)
+    if (core_next_event(b) <= avr->cycle)
         serve_timers(avr, next_pc);
     else
         avr->pc = next_pc;
@@ -189,23 +228,23 @@ static bool step(uno *u)
     return true;
 }
 
-void core_run(uno *u, uint64_t until)
+void core_run(board *b, uint64_t until)
 {
     uint64_t steps = 0;
-    while (u->avr->cycle < until && u->avr->state == cpu_Running && step(u))
+    while (b->avr->cycle < until && b->avr->state == cpu_Running && step(b))
         steps++;
-    u->instructions += steps;
+    b->instructions += steps;
 }
 
-void core_sleep_to(uno *u, uint64_t cycle)
+void core_sleep_to(board *b, uint64_t cycle)
 {
-    avr_t *avr = u->avr;
+    avr_t *avr = b->avr;
     if (cycle > avr->cycle)
         avr->cycle = cycle;
-    if (core_next_event(u) <= avr->cycle)
+    if (core_next_event(b) <= avr->cycle)
         serve_timers(avr, avr->pc);
     if (avr->state != cpu_Running || !avr->interrupt_state)
         return;
-    avr->cycle += ENTRY_CYCLES;
+    avr->cycle += entry_cycles(avr);
     avr_service_interrupts(avr);
 }

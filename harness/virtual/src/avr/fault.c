@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * fault.c -- see uno.h. libsimavr reports trouble as text through its logger and then, depending on
+ * fault.c -- see board.h. libsimavr reports trouble as text through its logger and then, depending on
  * the kind, goes on or stops; here every kind stops the MCU until the next reset. */
-#include "uno.h"
+#include "board.h"
 
 #include <stdio.h>
 #include <string.h>
 
-void fault_raise(uno *u, const char *reason, uint32_t address)
+void fault_raise(board *b, const char *reason, uint32_t address)
 {
-    if (!u->fault.reason) {
-        u->fault = (fault){.reason = reason, .pc = u->avr->pc, .address = address};
-        host_event(u->host, "fault", "\"reason\":\"%s\",\"pc\":%u,\"address\":%u", reason,
-                   (unsigned)u->avr->pc, (unsigned)address);
+    if (!b->fault.reason) {
+        b->fault = (fault){.reason = reason, .pc = b->avr->pc, .address = address};
+        host_event(b->host, "fault", "\"reason\":\"%s\",\"pc\":%u,\"address\":%u", reason,
+                   (unsigned)b->avr->pc, (unsigned)address);
     }
-    u->avr->state = cpu_Crashed;
+    b->avr->state = cpu_Crashed;
 }
 
 /* The messages are "... PC=%04x SP=%04x O=%04x Address %04x...". */
@@ -33,13 +33,13 @@ static void on_message(avr_t *avr, const int level, const char *format, va_list 
 {
     if (level > LOG_ERROR)
         return;
-    uno *u = avr ? uno_of(avr) : NULL;
-    if (u && strstr(format, "Invalid Opcode"))
-        fault_raise(u, "undefined instruction", opcode_at_pc(u->avr));
-    else if (u && strstr(format, "Invalid write address PC="))
-        fault_raise(u, "write outside memory", fourth_argument(arguments));
-    else if (u && strstr(format, "Invalid read address PC="))
-        fault_raise(u, "read outside memory", fourth_argument(arguments));
+    board *b = avr ? board_of(avr) : NULL;
+    if (b && strstr(format, "Invalid Opcode"))
+        fault_raise(b, "undefined instruction", opcode_at_pc(b->avr));
+    else if (b && strstr(format, "Invalid write address PC="))
+        fault_raise(b, "write outside memory", fourth_argument(arguments));
+    else if (b && strstr(format, "Invalid read address PC="))
+        fault_raise(b, "read outside memory", fourth_argument(arguments));
     else
         vfprintf(stderr, format, arguments);
 }

@@ -1,74 +1,75 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * main.c -- vboard-uno, a virtual Arduino Uno. What it does towards the outside is in
- * docs/virtual-boards.md; its parts are in uno.h. */
-#include "uno.h"
+ * main.c -- vboard-avr, a virtual Arduino with an ATmega. What it does towards the outside is in
+ * docs/virtual-boards.md; its parts are in board.h. */
+#include "board.h"
 
 #include <stdlib.h>
 
-/* The kernel asserts DTR when a port is opened, and DTR resets an Uno. */
-static void follow_port(uno *u, unsigned events)
+/* The kernel asserts DTR when a port is opened, and DTR resets these boards. */
+static void follow_port(board *b, unsigned events)
 {
     if (events & HOST_OPENED)
-        core_external_reset(u, "port opened");
+        core_external_reset(b, "port opened");
 }
 
 /* A sleeping MCU lets wall time pass, unless characters are still on the line: those are work. */
-static unsigned sleep_a_while(uno *u)
+static unsigned sleep_a_while(board *b)
 {
-    uint64_t until = core_next_event(u);
-    if (usart_is_busy(u) && until != UINT64_MAX && !host_quiet(u->host)) {
-        core_sleep_to(u, until);
-        return host_pace(u->host, u->avr->cycle, false);
+    uint64_t until = core_next_event(b);
+    if (usart_is_busy(b) && until != UINT64_MAX && !host_quiet(b->host)) {
+        core_sleep_to(b, until);
+        return host_pace(b->host, b->avr->cycle, false);
     }
     unsigned events;
-    core_sleep_to(u, host_sleep(u->host, u->avr->cycle, until, &events));
+    core_sleep_to(b, host_sleep(b->host, b->avr->cycle, until, &events));
     return events;
 }
 
-static unsigned run_a_while(uno *u)
+static unsigned run_a_while(board *b)
 {
-    core_run(u, u->avr->cycle + host_slice(u->host));
-    if (u->fault.reason)
-        return host_service(u->host, 0);
-    return host_pace(u->host, u->avr->cycle, core_in_bootloader(u));
+    core_run(b, b->avr->cycle + host_slice(b->host));
+    if (b->fault.reason)
+        return host_service(b->host, 0);
+    return host_pace(b->host, b->avr->cycle, core_in_bootloader(b));
 }
 
-static void live(uno *u)
+static void live(board *b)
 {
     for (unsigned events = 0; !(events & HOST_QUIT);) {
-        follow_port(u, events);
-        if (u->fault.reason)
-            events = host_service(u->host, 100000);
-        else if (u->avr->state == cpu_Sleeping)
-            events = sleep_a_while(u);
+        follow_port(b, events);
+        if (b->fault.reason)
+            events = host_service(b->host, 100000);
+        else if (b->avr->state == cpu_Sleeping)
+            events = sleep_a_while(b);
         else
-            events = run_a_while(u);
-        usart_feed(u);
+            events = run_a_while(b);
+        usart_feed(b);
     }
 }
 
 int main(int argc, char **argv)
 {
-    uno *u = calloc(1, sizeof *u);
-    if (!u)
+    board *b = calloc(1, sizeof *b);
+    if (!b)
         return 1;
-    const char *boot_hex = NULL;
-    const host_option options[] = {{"--boot", "optiboot.hex", &boot_hex, true}};
+    const char *mcu = NULL, *boot_hex = NULL;
+    const host_option options[] = {{"--mcu", "atmega328p|atmega2560", &mcu, true},
+                                   {"--boot", "bootloader.hex", &boot_hex, true}};
     const host_config config = {
-        .program = "vboard-uno", .board = "uno", .clock_hz = UNO_CLOCK_HZ,
-        .options = options, .n_options = 1, .request = uno_request, .context = u,
+        .program = "vboard-avr", .board = "avr", .clock_hz = BOARD_CLOCK_HZ,
+        .options = options, .n_options = 2, .request = board_request, .context = b,
     };
-    int status = host_open(&u->host, &config, argc, argv);
+    int status = host_open(&b->host, &config, argc, argv);
     if (status != HOST_READY)
         return status;
     status = 1;
-    if (core_init(u, boot_hex) == 0 && host_announce(u->host) == 0) {
-        live(u);
+    if (core_init(b, mcu, boot_hex) == 0 && host_announce(b->host) == 0) {
+        live(b);
         status = 0;
     }
-    host_close(u->host);
-    if (u->avr)
-        avr_terminate(u->avr);
-    free(u);
+    host_close(b->host);
+    if (b->avr)
+        avr_terminate(b->avr);
+    free(b);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * marks.c -- see uno.h. The count starts and ends at the OUT instructions themselves, so a stretch
+ * marks.c -- see board.h. The count starts and ends at the OUT instructions themselves, so a stretch
  * of no instructions counts the one cycle of its first OUT plus what loads the second value. */
-#include "uno.h"
+#include "board.h"
 
 #define GPIOR0 0x3E     /* data address; DS "General Purpose I/O Registers" */
 
@@ -19,14 +19,14 @@ static void close_stretch(marks *m, uint64_t cycle)
 
 static void on_write(avr_t *avr, avr_io_addr_t address, uint8_t value, void *parameter)
 {
-    uno *u = parameter;
+    board *b = parameter;
     avr->data[address] = value;
     if (value == MARK_BEGIN) {
-        u->marks.open = true;
-        u->marks.began = avr->cycle;
-    } else if (value == MARK_END && u->marks.open) {
-        close_stretch(&u->marks, avr->cycle);
+        b->marks.open = true;
+        b->marks.began = avr->cycle;
+    } else if (value == MARK_END && b->marks.open) {
+        close_stretch(&b->marks, avr->cycle);
     }
 }
 
-void marks_init(uno *u) { avr_register_io_write(u->avr, GPIOR0, on_write, u); }
+void marks_init(board *b) { avr_register_io_write(b->avr, GPIOR0, on_write, b); }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * stack.c -- see uno.h. Every change of the stack pointer, a push as well as an OUT, goes through
+ * stack.c -- see board.h. Every change of the stack pointer, a push as well as an OUT, goes through
  * the write hooks of SPL and SPH, so the minimum is exact without looking at each instruction.
  *
  * libsimavr writes SPL, then SPH, for a push. Compiled code moves SP by OUT SPH, then OUT SPL, with
  * interrupts off; in between, SP is half old and half new. So a push is looked at when SPH is
  * written, an OUT when SPL is. */
-#include "uno.h"
+#include "board.h"
 
 #define SPL_IO 0x3D
 #define SPH_IO 0x3E
@@ -16,14 +16,14 @@ static bool is_out_to(const avr_t *avr, uint16_t io)
     return (opcode & 0xFE0F) == (0xB800u | 0x0600u | (io & 0x0F));     /* io 0x30..0x3F */
 }
 
-static void look(uno *u)
+static void look(board *b)
 {
-    const uint8_t *data = u->avr->data;
+    const uint8_t *data = b->avr->data;
     uint16_t sp = (uint16_t)(data[R_SPL] | data[R_SPH] << 8);
-    if (sp < u->min_sp)
-        u->min_sp = sp;
-    if (sp < UNO_RAM_START - 1)
-        fault_raise(u, "stack pointer below SRAM", sp);
+    if (sp < b->min_sp && !core_in_bootloader(b))
+        b->min_sp = sp;
+    if (sp < core_ram_start(b) - 1)
+        fault_raise(b, "stack pointer below SRAM", sp);
 }
 
 static void on_spl(avr_t *avr, avr_io_addr_t address, uint8_t value, void *parameter)
@@ -40,8 +40,8 @@ static void on_sph(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param
         look(parameter);
 }
 
-void stack_init(uno *u)
+void stack_init(board *b)
 {
-    avr_register_io_write(u->avr, R_SPL, on_spl, u);
-    avr_register_io_write(u->avr, R_SPH, on_sph, u);
+    avr_register_io_write(b->avr, R_SPL, on_spl, b);
+    avr_register_io_write(b->avr, R_SPH, on_sph, b);
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * status.c -- the board's answers on the control socket; the fields are those of
  * docs/virtual-boards.md. */
-#include "uno.h"
+#include "board.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *state_name(const uno *u)
+static const char *state_name(const board *b)
 {
-    if (u->fault.reason)
+    if (b->fault.reason)
         return "fault";
-    if (u->avr->state == cpu_Sleeping)
+    if (b->avr->state == cpu_Sleeping)
         return "sleeping";
-    return core_in_bootloader(u) ? "bootloader" : "running";
+    return core_in_bootloader(b) ? "bootloader" : "running";
 }
 
 static void write_fault(const fault *f, char *out, size_t size)
@@ -25,30 +25,31 @@ static void write_fault(const fault *f, char *out, size_t size)
         snprintf(out, size, "null");
 }
 
-static void write_status(const uno *u, char *out, size_t size)
+static void write_status(const board *b, char *out, size_t size)
 {
-    char fault_text[160];
-    write_fault(&u->fault, fault_text, sizeof fault_text);
+    char fault_text[160], name[64];
+    write_fault(&b->fault, fault_text, sizeof fault_text);
     snprintf(out, size,
-             "{\"board\":\"uno\",\"state\":\"%s\",\"cycles\":%" PRIu64 ",\"instructions\":%" PRIu64
+             "{\"board\":%s,\"state\":\"%s\",\"cycles\":%" PRIu64 ",\"instructions\":%" PRIu64
              ",\"clock_hz\":%u,\"resets\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
              ",\"tx_bytes\":%" PRIu64 ",\"rx_overruns\":%" PRIu64 ",\"min_sp\":%u"
              ",\"marks_count\":%" PRIu64 ",\"marks_cycles\":%" PRIu64
              ",\"marks_first_cycles\":%" PRIu64 ",\"marks_last_cycles\":%" PRIu64 ",\"fault\":%s}",
-             state_name(u), (uint64_t)u->avr->cycle, u->instructions, UNO_CLOCK_HZ, u->resets,
-             u->usart.rx_bytes, u->usart.tx_bytes, u->usart.rx_overruns, u->min_sp, u->marks.count,
-             u->marks.sum, u->marks.first, u->marks.last, fault_text);
+             host_json_string(name, sizeof name, host_board(b->host)), state_name(b), (uint64_t)b->avr->cycle,
+             b->instructions, BOARD_CLOCK_HZ, b->resets,
+             b->usart.rx_bytes, b->usart.tx_bytes, b->usart.rx_overruns, b->min_sp, b->marks.count,
+             b->marks.sum, b->marks.first, b->marks.last, fault_text);
 }
 
-bool uno_request(void *board, const char *word, char *answer, size_t size)
+bool board_request(void *context, const char *word, char *answer, size_t size)
 {
-    uno *u = board;
+    board *b = context;
     if (strcmp(word, "status") == 0) {
-        write_status(u, answer, size);
+        write_status(b, answer, size);
         return true;
     }
     if (strcmp(word, "reset") == 0) {
-        core_external_reset(u, "control request");
+        core_external_reset(b, "control request");
         snprintf(answer, size, "{\"ok\":true}");
         return true;
     }

@@ -102,7 +102,7 @@ int host_announce(host *h)
         return -1;
     char board[64], slave[128], link[1024];
     printf("{\"event\":\"ready\",\"board\":%s,\"port\":%s,\"link\":%s}\n",
-           host_json_string(board, sizeof board, h->config->board),
+           host_json_string(board, sizeof board, h->options.board),
            host_json_string(slave, sizeof slave, h->port.slave),
            host_json_string(link, sizeof link, h->port.link));
     fflush(stdout);
@@ -124,6 +124,8 @@ void host_close(host *h)
 }
 
 bool host_realtime(const host *h) { return h->options.realtime; }
+
+const char *host_board(const host *h) { return h->options.board; }
 
 /* ---- waiting and serving ---- */
 

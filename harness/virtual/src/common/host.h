@@ -46,8 +46,8 @@ typedef struct {
 typedef bool host_request_fn(void *board, const char *word, char *answer, size_t size);
 
 typedef struct {
-    const char *program;            /* "vboard-uno" */
-    const char *board;              /* "uno" */
+    const char *program;            /* "vboard-avr" */
+    const char *board;              /* what it is called unless --board says otherwise */
     uint32_t clock_hz;              /* of the MCU; paces host_pace and host_sleep */
     const host_option *options;     /* may be NULL */
     size_t n_options;
@@ -67,7 +67,7 @@ enum {
 #define HOST_READY (-1)
 
 /* Parses the arguments and creates pty and control socket. The common arguments are --state-dir DIR
- * --port-link PATH --control PATH [--owner-stdin] [--realtime]. Returns HOST_READY, or the exit
+ * --port-link PATH --control PATH [--board NAME] [--owner-stdin] [--realtime]. Returns HOST_READY, or the exit
  * status for main() after it has said on stderr what is wrong (--help: 0). The strings in argv and
  * `config` must outlive the host. */
 int host_open(host **out, const host_config *config, int argc, char **argv);
@@ -80,6 +80,7 @@ int host_announce(host *h);
 void host_close(host *h);
 
 bool host_realtime(const host *h);              /* was --realtime given */
+const char *host_board(const host *h);          /* the board's name, for `status` */
 
 /* ---- the serial line ---- */
 

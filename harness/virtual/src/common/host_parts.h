@@ -20,6 +20,7 @@ typedef struct {
     const char *state_dir;
     const char *port_link;
     const char *control;
+    const char *board;
     bool owner_stdin;
     bool realtime;
 } options;

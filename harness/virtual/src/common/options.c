@@ -7,8 +7,8 @@
 
 static void print_usage(FILE *out, const host_config *config)
 {
-    fprintf(out, "usage: %s --state-dir DIR --port-link PATH --control PATH [--owner-stdin]"
-                 " [--realtime]", config->program);
+    fprintf(out, "usage: %s --state-dir DIR --port-link PATH --control PATH [--board NAME]"
+                 " [--owner-stdin] [--realtime]", config->program);
     for (size_t i = 0; i < config->n_options; i++) {
         const host_option *o = &config->options[i];
         fprintf(out, o->required ? " %s %s" : " [%s %s]", o->name, o->meta);
@@ -32,6 +32,8 @@ static const char **value_slot(options *o, const host_config *config, const char
         return &o->port_link;
     if (strcmp(name, "--control") == 0)
         return &o->control;
+    if (strcmp(name, "--board") == 0)
+        return &o->board;
     for (size_t i = 0; i < config->n_options; i++)
         if (strcmp(name, config->options[i].name) == 0)
             return config->options[i].value;
@@ -54,7 +56,7 @@ static int check_required(const options *o, const host_config *config)
 
 int options_parse(options *o, const host_config *config, int argc, char **argv)
 {
-    *o = (options){0};
+    *o = (options){.board = config->board};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout, config);

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "rnn_dense.inc"
+
+        matvec_dense rnn_matvec_dense_s8_s16, 2

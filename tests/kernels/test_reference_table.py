@@ -1,0 +1,76 @@
+"""The committed tables of benchmarks/kernels.py against a few rows measured now, to the cycle."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.boards import find_kind
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from benchmarks.kernels import rows_of  # noqa: E402
+from benchmarks.shapes import SHAPES  # noqa: E402
+
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
+
+MEASURED = [
+    ("mkr1000", "fastgrnn-16-lr", "speed"),
+    ("mkr1000", "fastgrnn-16", "balanced"),
+    ("mkr1000", "lstm-16", "balanced"),
+    ("uno", "fastgrnn-16-lr", "balanced"),
+    ("uno", "fastgrnn-16-lr-s8-t8", "speed"),
+    ("uno", "lstm-16", "balanced"),
+]
+
+
+def committed(board):
+    with (ROOT / "results" / "reference" / f"kernels-{board}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("board", "name", "optimise"), MEASURED)
+def test_a_row_is_what_the_table_says(board, name, optimise, tmp_path, monkeypatch):
+    """After a wanted change: python benchmarks/kernels.py --board B --csv results/reference/..."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
+    shape = next(s for s in SHAPES if s.name == name)
+    (row,) = rows_of(find_kind(board).virtual(), shape, optimise, ("zero-wait",))
+    wanted = {k: row[k] for k in ("model", "optimise", "dtype", "flash_mode")}
+    (known,) = [r for r in committed(board) if all(r[k] == str(v) for k, v in wanted.items())]
+    now = {k: "" if v is None else str(v) for k, v in row.items()}
+    assert now == {k: v for k, v in known.items() if k in now}
+
+
+@pytest.mark.parametrize("board", ["mkr1000"])
+def test_the_table_meets_the_bars(board):
+    """Cycles of the cell and milliseconds of a window that a user may rely on."""
+    rows = {
+        (r["model"], r["optimise"]): r for r in committed(board) if r["flash_mode"] == "zero-wait"
+    }
+    for (name, optimise), cycles in CELL_CYCLES[board].items():
+        assert float(rows[name, optimise]["cell_cycles_per_step"]) <= cycles
+    for (name, optimise), latency_ms in LATENCY_MS[board].items():
+        assert float(rows[name, optimise]["latency_ms"]) <= latency_ms
+
+
+CELL_CYCLES = {
+    "mkr1000": {
+        ("fastgrnn-16-lr", "balanced"): 2_400,
+        ("fastgrnn-16-lr", "speed"): 1_900,
+        ("fastgrnn-16", "balanced"): 2_400,
+        ("fastgrnn-16", "speed"): 2_100,
+        ("lstm-16", "balanced"): 7_500,
+    }
+}
+LATENCY_MS = {
+    "mkr1000": {
+        ("har2-paper", "balanced"): 54,
+        ("har2-paper", "speed"): 30,
+        ("google12-paper", "balanced"): 46,
+        ("google12-paper", "speed"): 26,
+    }
+}
