@@ -20,7 +20,7 @@ from .test_boards import UNO
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
-STRIDE = 7  # prime to the number of widths, ranks and storages: all occur
+STRIDE = 5  # prime to the number of widths, ranks and storages: all occur
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS[3::STRIDE], ids=str)

@@ -14,7 +14,8 @@
 
 RNN_INLINE uint8_t rnn_activation_index(const int32_t *acc, uint16_t r, uint8_t shift)
 {
-    int8_t level = (int8_t)(shift < RNN_B_ALIGN ? shift : RNN_B_ALIGN);
+    int8_t level = (int8_t)shift;   /* signed: an alignment of 0 is no warning */
+    level = level < RNN_B_ALIGN ? level : RNN_B_ALIGN;
     if (level < RNN_COMMON_ALIGN || RNN_PRE_BITS > level + 16)
         return rnn_index_s32_u8(rnn_preactivation(acc, r), shift);
     int16_t a = (int16_t)rnn_asr_s32(acc[r], (uint8_t)(level - RNN_COMMON_ALIGN));
