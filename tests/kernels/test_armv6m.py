@@ -115,6 +115,19 @@ def test_any_shape(
         check(model, policy, Path(folder), seed)
 
 
+WIDE = [(7, 16), (45, 32), (63, 80), (128, 20), (9, 143), (1, 200)]  # (D, H)
+
+
+@pytest.mark.parametrize(("features", "hidden"), WIDE)
+@pytest.mark.parametrize("cell", ["fastgrnn", "gru"])
+def test_large_shapes_without_a_compander(cell, features, hidden, tmp_path):
+    """Branches and offsets of an instruction reach only so far."""
+    turn = features + hidden + len(cell)
+    shape = {"features": features, "hidden": hidden, "companded": False}
+    model = safe_model(cell, turn, shape, 0.3, False)
+    check(model, POLICIES[turn % 3], tmp_path, turn)
+
+
 def safe_model(cell, seed, shape, density, corners):
     """Random weights, or those at the ends of their range, at the finest scale that is proved."""
     empty = random_qmodel(cell, seed, density=0.0, steps=3, **shape)

@@ -71,6 +71,15 @@
         store_h r5, r3
         .endm
 
+/* The rare clamps of the first channels lie before the function, those of the loop behind it: a
+ * conditional branch reaches 254 bytes. */
+        .section .text.rnn_input, "ax", %progbits
+        .irpc   id, 01234567
+        .if     \id < RNN_FEATURES % AT_ONCE
+        rare_clamp r5, r4, r6, 8, RNN_COUNTERS_INPUT, a\id
+        .endif
+        .endr
+
 /* void rnn_input(const int16_t *raw) */
         function rnn_input
         push    {r4-r7, lr}
@@ -107,11 +116,6 @@ done:
         mov     r8, r4
 #endif
         pop     {r4-r7, pc}
-        .irpc   id, 01234567
-        .if     \id < RNN_FEATURES % AT_ONCE
-        rare_clamp r5, r4, r6, 8, RNN_COUNTERS_INPUT, a\id
-        .endif
-        .endr
         .irpc   id, 01234567
         .if     \id < AT_ONCE && RNN_FEATURES >= AT_ONCE
         rare_clamp r5, r4, r6, 8, RNN_COUNTERS_INPUT, b\id
