@@ -177,7 +177,8 @@ def test_two_processes_share_a_search_and_a_killed_one_loses_no_trial(tmp_path):
         TrialState.FAIL,
         False,
     )
-    assert complete[lost.user_attrs[POINT]].params == lost.params
+    # it may have been killed while it drew
+    assert lost.params.items() <= complete[lost.user_attrs[POINT]].params.items()
 
 
 def has_ended(pid):
