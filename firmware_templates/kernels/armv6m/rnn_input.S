@@ -74,11 +74,15 @@
 /* The rare clamps of the first channels lie before the function, those of the loop behind it: a
  * conditional branch reaches 254 bytes. */
         .section .text.rnn_input, "ax", %progbits
+        .balign 4
+        .type   rnn_input_rare, %function
+rnn_input_rare:
         .irpc   id, 01234567
         .if     \id < RNN_FEATURES % AT_ONCE
         rare_clamp r5, r4, r6, 8, RNN_COUNTERS_INPUT, a\id
         .endif
         .endr
+        .size   rnn_input_rare, . - rnn_input_rare
 
 /* void rnn_input(const int16_t *raw) */
         function rnn_input
