@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,10 @@ SOURCES: dict[str, Source] = {
         note="shipped with scikit-learn, nothing to fetch",
     ),
     "har6": _HAR,
-    "har2": Source(
+    "har2": replace(
+        _HAR,
         name="har2",
         title="UCI HAR in two classes, as in the FastGRNN paper (arXiv:1901.02358)",
-        filename=_HAR.filename,
-        url=_HAR.url,
-        licence=_HAR.licence,
-        page=_HAR.page,
-        note=_HAR.note,
-        places=_HAR.places,
         stem="har6",
     ),
     "dsa19": Source(
@@ -164,18 +159,7 @@ SOURCES: dict[str, Source] = {
         ),
     ),
     "google12": _SPEECH,
-    "google30": Source(
-        name="google30",
-        title="Speech Commands v0.01, all 30 words",
-        filename=_SPEECH.filename,
-        url=_SPEECH.url,
-        licence=_SPEECH.licence,
-        page=_SPEECH.page,
-        sha256=_SPEECH.sha256,
-        note=_SPEECH.note,
-        places=_SPEECH.places,
-        stem=_SPEECH.stem,
-    ),
+    "google30": replace(_SPEECH, name="google30", title="Speech Commands v0.01, all 30 words"),
     "ptb": Source(
         name="ptb",
         title="Penn Treebank, Mikolov's word-level text, 10,000 words",

@@ -71,23 +71,7 @@
         ldr     r1, =cell
         mov     r10, r1
         ldr     r7, =rnn_vectors
-        first_unit
-units:
-        unit    0
-#if RNN_INTERLEAVED && RNN_HIDDEN % 2 == 0
-        unit    1
-#endif
-        units_left
-        beq     done
-        b       units
-done:
-        restore
-        .pool
-        rare    0
-#if RNN_INTERLEAVED && RNN_HIDDEN % 2 == 0
-        rare    1
-#endif
-        .pool
+        each_unit
         .size   rnn_cell_step, . - rnn_cell_step
 
         function rnn_cell_reset
