@@ -140,9 +140,12 @@ def as_bytes(weight: Tensor) -> Tensor:
     return weight + (torch.floor(values * unit + 0.5) / unit - values)
 
 
-def remembering(hidden: int, steps: float) -> Tensor:
+def remembering(hidden: int, steps: float, usual: float = 0.0) -> Tensor:
     """Biases [H] of a gate that keeps the state: time constants spread evenly in their logarithm
-    over 1 .. `steps` (Tallec and Ollivier, ICLR 2018, arXiv:1804.11188, have them uniform)."""
+    over 1 .. `steps` (Tallec and Ollivier, ICLR 2018, arXiv:1804.11188, have them uniform); where
+    `steps` is 1, all are `usual`."""
+    if steps == 1:
+        return torch.full((hidden,), usual)
     constants: Tensor = torch.exp(torch.rand(hidden) * math.log(steps))
     return torch.log(constants)
 

@@ -49,8 +49,7 @@ class FastGRNN(Cell):
         self.nu_cap = nu_cap
         self.add_matrix("W", hidden, features, rank_w)
         self.add_matrix("U", hidden, hidden, rank_u)
-        kept = remembering(hidden, memory_steps) if memory_steps > 1 else torch.ones(hidden)
-        self.b_z = nn.Parameter(kept)
+        self.b_z = nn.Parameter(remembering(hidden, memory_steps, 1.0))
         self.b_h = nn.Parameter(torch.ones(hidden))
         self.zeta_raw = nn.Parameter(torch.tensor(ZETA_RAW))
         self.nu_raw = nn.Parameter(torch.tensor(NU_RAW))

@@ -73,8 +73,7 @@ class QRNN(Cell):
         self.add_matrix("W", blocks * hidden, features * (2 if self.wide else 1), None, 3**0.5)
         self.b = nn.Parameter(torch.zeros(blocks * hidden))
         with torch.no_grad():
-            kept = remembering(hidden, memory_steps) if memory_steps > 1 else FORGET_BIAS
-            self.b[hidden : 2 * hidden] = kept
+            self.b[hidden : 2 * hidden] = remembering(hidden, memory_steps, FORGET_BIAS)
 
     @classmethod
     def build(cls, features: int, steps: int, h: Hyper) -> QRNN:

@@ -33,7 +33,7 @@ class UGRNN(Cell):
         self.add_matrix("W", 2 * hidden, features, rank_w)
         self.add_matrix("U", 2 * hidden, hidden, rank_u)
         # start out remembering, as for the LSTM's forget gate; our choice
-        kept = remembering(hidden, memory_steps) if memory_steps > 1 else torch.ones(hidden)
+        kept = remembering(hidden, memory_steps, 1.0)
         self.b = nn.Parameter(torch.cat([kept, torch.zeros(hidden)]))
 
     @classmethod
