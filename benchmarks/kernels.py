@@ -3,8 +3,9 @@
 Example: python benchmarks/kernels.py --board mkr1000 --optimise speed --json
 A step is rnn_model_step, the input stage and the cell; its cycles are those of one window, the
 classifier included, divided by the window's steps. `cell_cycles_per_step` leaves the input stage
-out. `floor_cycles_per_step` is derived in
-docs/kernels.md; `--csv FILE` writes the table that results/reference/ holds.
+out. `floor_cycles_per_step` is derived in docs/kernels.md. `kernel_code_bytes` is the network's own
+code in flash, without weights, tables, link and HAL; `stack_peak_bytes` the deepest stack of the
+whole firmware. `--csv FILE` writes the table that results/reference/ holds.
 """
 
 from __future__ import annotations
@@ -30,9 +31,6 @@ from harness.reference.model import bench_window
 from harness.virtual.process import VirtualBoard
 
 MODES = {"mkr1000": ("zero-wait", "rws1")}
-KERNELS = "rnn_"
-NOT_KERNELS = ("rnn_model_", "rnn_table_", "rnn_bench_", "rnn_identity_")
-KERNEL_DATA = {"rnn_vectors", "rnn_counters", "rnn_products_inner"}
 
 
 def rows_of(
@@ -105,26 +103,12 @@ def _measured(
         "latency_ms": round(cycles / board.clock_hz * 1e3, 2),
         "paper_ms": shape.paper_ms.get(board.kind),
         "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
-        "kernel_code_bytes": kernel_bytes(memory.symbols),
+        "kernel_code_bytes": memory.parts["kernel"],
         "model_flash_bytes": memory.model_flash_bytes,
         "flash_bytes": memory.flash_bytes,
         "ram_static_bytes": memory.ram_static_bytes,
         "stack_peak_bytes": stack_peak_bytes,
     }
-
-
-def kernel_bytes(symbols: dict[str, int]) -> int:
-    """Code of the network that is no model: symbols rnn_* but data, weights as code included."""
-    return sum(
-        size
-        for name, size in symbols.items()
-        if name.startswith(KERNELS)
-        and (not name.startswith(NOT_KERNELS) or name in FUNCTIONS)
-        and name not in KERNEL_DATA
-    )
-
-
-FUNCTIONS = {"rnn_model_step", "rnn_model_reset", "rnn_model_classify"}
 
 
 def table(

@@ -5,7 +5,7 @@ Ref: ELF sections as avr-gcc and arm-none-eabi-gcc link them; avr-libc manual, "
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import BuildError
+from harness.firmware.linkmap import bytes_by_part
 
 MODEL_PREFIX = "rnn_model_"
 CODE_PREFIX = "rnn_model_code_"  # functions made from weights
@@ -34,11 +35,14 @@ class MemoryUse:
     """Static memory of one firmware, in bytes.
 
     Fields
-        flash_bytes        the image the uploader writes, from its first to its last byte
-        ram_static_bytes   .data + .bss + .noinit
+        flash_bytes        the image the uploader writes, from its first to its last byte; of a
+                           program of Linux the bytes that are loaded
+        ram_static_bytes   .data + .bss + .noinit; of a program of Linux all that is writable
         model_flash_bytes  data `rnn_model_*`: weights, indices, biases, classifier; and functions
                            `rnn_model_code_*`, weights as code
         table_flash_bytes  data `rnn_table_*`: shared non-linearities and the input stage
+        parts              the rest of flash_bytes by part: kernel, link, app, hal, libc, other
+                           (gaps, stubs of the linker); empty when there is no linker's map
         symbols            size of every object and function, in flash or RAM, by name
     """
 
@@ -46,14 +50,28 @@ class MemoryUse:
     ram_static_bytes: int
     model_flash_bytes: int
     table_flash_bytes: int
+    parts: Mapping[str, int] = field(default_factory=dict, compare=False)
     symbols: dict[str, int] = field(default_factory=dict, compare=False)
 
+    def columns(self) -> dict[str, int]:
+        """The figures under their names in results; those of parts only where known."""
+        return {
+            "model_flash_bytes": self.model_flash_bytes,
+            "table_flash_bytes": self.table_flash_bytes,
+            **{f"{part}_flash_bytes": size for part, size in self.parts.items()},
+            "flash_bytes": self.flash_bytes,
+            "ram_static_bytes": self.ram_static_bytes,
+        }
 
-def measure(path: Path) -> MemoryUse:
-    """Memory use of the ELF at `path`. Raises BuildError when it cannot be read as one."""
+
+def measure(path: Path, linker_map: Path | None = None) -> MemoryUse:
+    """Memory use of the ELF at `path`; by part where the map of its linking is there.
+
+    Raises BuildError when the ELF cannot be read as one.
+    """
     try:
         with path.open("rb") as file:
-            return _measure(ELFFile(file))
+            return _measure(ELFFile(file), linker_map)
     except (OSError, ELFError) as error:
         raise BuildError(f"{path}: not a readable ELF: {error or type(error).__name__}") from error
 
@@ -83,21 +101,34 @@ def compiler_comment(path: Path) -> str:
     return words.rpartition(") ")[2].strip() if words.startswith("GCC:") else ""
 
 
-def _measure(elf: Any) -> MemoryUse:
+def _measure(elf: Any, linker_map: Path | None) -> MemoryUse:
     flash, ram = (AVR_FLASH, AVR_RAM) if elf["e_machine"] == "EM_AVR" else (ARM_FLASH, ARM_RAM)
-    ends = [span for s in _allocated(elf) if (span := _loaded_span(elf, s)) and span[0] in flash]
-    flash_bytes = max(end for _, end in ends) - min(start for start, _ in ends) if ends else 0
-    ram_bytes = sum(
-        s["sh_size"] for s in _allocated(elf) if s["sh_addr"] in ram and s.name not in NOT_STATIC
-    )
+    spans = [(s, span) for s in _allocated(elf) if (span := _loaded_span(elf, s))]
+    if elf["e_machine"] == "EM_AARCH64":  # a program of Linux: all of it is loaded into RAM
+        image = spans
+        flash_bytes = sum(len(span) for _, span in image)
+        ram_bytes = sum(s["sh_size"] for s in _allocated(elf) if s["sh_flags"] & 1)  # SHF_WRITE
+    else:
+        image = [(s, span) for s, span in spans if span.start in flash]
+        flash_bytes = _extent([span for _, span in image])
+        ram_bytes = sum(
+            s["sh_size"]
+            for s in _allocated(elf)
+            if s["sh_addr"] in ram and s.name not in NOT_STATIC
+        )
     symbols = list(_symbols(elf))
-    return MemoryUse(
-        flash_bytes,
-        ram_bytes,
-        sum(s.size for s in symbols if _is_model(s)),
-        sum(s.size for s in symbols if s.is_constant and s.name.startswith(TABLE_PREFIX)),
-        _by_name(symbols),
-    )
+    model_bytes = sum(s.size for s in symbols if _is_model(s))
+    table_bytes = sum(s.size for s in symbols if s.is_constant and s.name.startswith(TABLE_PREFIX))
+    parts: dict[str, int] = {}
+    if linker_map and linker_map.is_file():
+        parts = bytes_by_part(linker_map, {s.name for s, _ in image})
+        parts["other"] = flash_bytes - model_bytes - table_bytes - sum(parts.values())
+    return MemoryUse(flash_bytes, ram_bytes, model_bytes, table_bytes, parts, _by_name(symbols))
+
+
+def _extent(spans: list[range]) -> int:
+    """Bytes from the first to the last of them, gaps included, as an uploader writes them."""
+    return max(span.stop for span in spans) - min(span.start for span in spans) if spans else 0
 
 
 def _allocated(elf: Any) -> Iterator[Any]:
@@ -107,15 +138,15 @@ def _allocated(elf: Any) -> Iterator[Any]:
             yield section
 
 
-def _loaded_span(elf: Any, section: Any) -> tuple[int, int] | None:
-    """Load addresses [start, end) of a section's bytes in the image; None if it has none."""
+def _loaded_span(elf: Any, section: Any) -> range | None:
+    """Load addresses of a section's bytes in the image; None if it has none."""
     if section["sh_type"] == "SHT_NOBITS":
         return None
     for segment in elf.iter_segments():
         offset = section["sh_offset"] - segment["p_offset"]
         if segment["p_type"] == "PT_LOAD" and 0 <= offset < segment["p_filesz"]:
             start = segment["p_paddr"] + offset
-            return start, start + section["sh_size"]
+            return range(start, start + section["sh_size"])
     return None
 
 
