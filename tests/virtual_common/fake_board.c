@@ -7,6 +7,7 @@
  *   busy        and pretends to work from then on (free running unless quiet)
  *   flood       and sends 200 000 bytes at once
  *   flash       and changes its flash
+ *   reset       and counts it; `status` has the first byte of flash
  */
 #include "host.h"
 
@@ -17,7 +18,7 @@
 typedef struct {
     host *h;
     uint64_t cycles;
-    uint64_t rx;
+    uint64_t rx, resets;
     bool sleeping;
     uint8_t flash[1024];
 } fake;
@@ -28,8 +29,9 @@ static bool request(void *board, const char *word, char *answer, size_t size)
     snprintf(answer, size, "{\"ok\":true}");
     if (strcmp(word, "status") == 0)
         snprintf(answer, size, "{\"cycles\":%" PRIu64 ",\"rx\":%" PRIu64 ",\"dropped\":%" PRIu64
-                 ",\"open\":%s}", f->cycles, f->rx, host_tx_dropped(f->h),
-                 host_is_open(f->h) ? "true" : "false");
+                 ",\"open\":%s,\"resets\":%" PRIu64 ",\"flash0\":%u}", f->cycles, f->rx,
+                 host_tx_dropped(f->h), host_is_open(f->h) ? "true" : "false", f->resets,
+                 f->flash[0]);
     else if (strcmp(word, "sleep") == 0)
         f->sleeping = true;
     else if (strcmp(word, "busy") == 0)
@@ -39,6 +41,8 @@ static bool request(void *board, const char *word, char *answer, size_t size)
             host_tx(f->h, (uint8_t)i);
     else if (strcmp(word, "flash") == 0)
         f->flash[0]++, host_flash_changed(f->h);
+    else if (strcmp(word, "reset") == 0)
+        f->resets++, host_mcu_reset(f->h);
     else
         return false;
     return true;

@@ -36,7 +36,7 @@ def test_the_sources_compile_without_warnings(name: str, tmp_path: Path) -> None
     recipe = build.RECIPES[name]
     files = [p for p in build._sources(recipe) if p.suffix == ".c"]
     assert files
-    command = ["gcc", *build.CFLAGS, *STRICT, "-o", tmp_path / "out", *files, *recipe.libraries]
+    command = ["gcc", *recipe.flags, *STRICT, "-o", tmp_path / "out", *files, *recipe.libraries]
     subprocess.run([str(word) for word in command], check=True, timeout=120)
 
 
@@ -45,7 +45,7 @@ def test_the_licence_travels_with_the_sources() -> None:
     assert "GNU GENERAL PUBLIC LICENSE" in text and "Version 3" in text
     for path in build._sources(build.Recipe(("avr",))):
         assert "SPDX-License-Identifier: GPL-3.0-or-later" in path.read_text(), path
-    for path in build._sources(build.Recipe(("common", "armv6m"))):
+    for path in build._sources(build.Recipe(("common", "machine", "armv6m", "armv7m", "sam3x"))):
         assert "SPDX-License-Identifier: MIT" in path.read_text(), path
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards import find_kind
 from harness.errors import LabError, UsageError
 from harness.virtual import BOARDS
-from harness.virtual.process import BoardStatus, Fault, VirtualBoard
+from harness.virtual.control import BoardStatus, Fault
+from harness.virtual.process import VirtualBoard
 
 from .conftest import eventually
 
@@ -38,7 +40,7 @@ def test_start_status_reset_stop(name: str, tmp_path: Path) -> None:
         assert board.port.resolve().parent == Path("/dev/pts")
         status = board.status()
         assert status.board == name
-        assert status.clock_hz == (48_000_000 if name == "mkr1000" else 16_000_000)
+        assert status.clock_hz == find_kind(name).silicon().clock_hz
         board.reset()
         assert board.status().resets == status.resets + 1
         later = board.status()

@@ -56,6 +56,31 @@ int control_open(control *c, const char *path)
     return listen_at(c, &address);
 }
 
+/* A new board takes the name over; atomically, as the port's link. */
+int control_make_link(control *c, const char *port_link)
+{
+    char temporary[520];
+    int n = snprintf(c->link, sizeof c->link, "%s.control", port_link);
+    if (n < 0 || (size_t)n >= sizeof c->link)
+        return say(port_link, "path too long");
+    snprintf(temporary, sizeof temporary, "%s.new", c->link);
+    unlink(temporary);
+    if (symlink(c->path, temporary) != 0 || rename(temporary, c->link) != 0)
+        return say(c->link, strerror(errno));
+    return 0;
+}
+
+static void remove_link(const control *c)
+{
+    char target[sizeof(struct sockaddr_un)];
+    ssize_t n = readlink(c->link, target, sizeof target - 1);
+    if (n < 0)
+        return;
+    target[n] = '\0';
+    if (strcmp(target, c->path) == 0)
+        unlink(c->link);
+}
+
 static void drop(control_client *client)
 {
     close(client->fd);
@@ -68,6 +93,8 @@ void control_close(control *c)
     for (int i = 0; i < CONTROL_CLIENTS; i++)
         if (c->clients[i].fd >= 0)
             drop(&c->clients[i]);
+    if (c->link[0])
+        remove_link(c);
     if (c->listener < 0)
         return;
     close(c->listener);

@@ -43,18 +43,18 @@ static bool write_all(int fd, const uint8_t *from, size_t size)
     return true;
 }
 
-static int load(flash_file *f)
+int flash_read(const char *path, uint8_t *image, size_t size)
 {
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? 0 : say(f->path, strerror(errno));
+        return errno == ENOENT ? 0 : say(path, strerror(errno));
     struct stat info;
-    bool fits = fstat(fd, &info) == 0 && info.st_size == (off_t)f->size;
-    bool loaded = fits && read_all(fd, f->image, f->size);
+    bool fits = fstat(fd, &info) == 0 && info.st_size == (off_t)size;
+    bool loaded = fits && read_all(fd, image, size);
     close(fd);
     if (!fits)
-        return say(f->path, "has not the size of this board's flash");
-    return loaded ? 1 : say(f->path, "cannot be read");
+        return say(path, "has not the size of this board's flash");
+    return loaded ? 1 : say(path, "cannot be read");
 }
 
 static void save(flash_file *f)
@@ -78,7 +78,7 @@ int flash_attach(flash_file *f, const char *dir, uint8_t *image, size_t size)
     f->image = image;
     f->size = size;
     f->changed_ns = 0;
-    return load(f);
+    return flash_read(f->path, image, size);
 }
 
 void flash_service(flash_file *f, int64_t now_ns, int64_t settle_ns)

@@ -26,6 +26,7 @@
 #define LOCK_PATIENCE_MS 3000
 /* No wait is longer: flash is saved and an unsettled port looked after in time. */
 #define LONGEST_WAIT_NS (100 * NS_PER_MS)
+#define HELD_BYTES_WAIT_NS NS_PER_MS    /* bytes that trouble.c holds back leave in time */
 
 int64_t host_now_ns(void)
 {
@@ -85,8 +86,13 @@ int host_open(host **out, const host_config *config, int argc, char **argv)
     h->options = given;
     h->pace.clock_hz = config->clock_hz;
     h->lock = h->signals = h->port.master = h->port.watch = h->control.listener = -1;
+    h->watched = -1;
     for (int i = 0; i < CONTROL_CLIENTS; i++)
         h->control.clients[i].fd = -1;
+    if (trouble_parse(&h->trouble, given.fault) < 0) {
+        free(h);
+        return 2;
+    }
     if (take_signals(h) < 0 || lock_state(h) < 0 || port_open(&h->port, given.port_link) < 0 ||
         control_open(&h->control, given.control) < 0) {
         host_close(h);
@@ -98,7 +104,7 @@ int host_open(host **out, const host_config *config, int argc, char **argv)
 
 int host_announce(host *h)
 {
-    if (port_make_link(&h->port) < 0)
+    if (port_make_link(&h->port) < 0 || control_make_link(&h->control, h->port.link) < 0)
         return -1;
     char board[64], slave[128], link[1024];
     printf("{\"event\":\"ready\",\"board\":%s,\"port\":%s,\"link\":%s}\n",
@@ -120,6 +126,8 @@ void host_close(host *h)
         close(h->signals);
     if (h->lock >= 0)
         close(h->lock);
+    free(h->trouble.firmware);
+    free(h->trouble.firmware_path);
     free(h);
 }
 
@@ -129,7 +137,7 @@ const char *host_board(const host *h) { return h->options.board; }
 
 /* ---- waiting and serving ---- */
 
-enum { FD_SIGNALS, FD_OWNER, FD_WATCH, FD_MASTER, FD_LISTENER, FD_CLIENTS,
+enum { FD_SIGNALS, FD_OWNER, FD_WATCH, FD_MASTER, FD_BOARD, FD_LISTENER, FD_CLIENTS,
        FD_COUNT = FD_CLIENTS + CONTROL_CLIENTS };
 
 static void collect_fds(const host *h, struct pollfd fds[FD_COUNT])
@@ -140,7 +148,7 @@ static void collect_fds(const host *h, struct pollfd fds[FD_COUNT])
         seat = seat || h->control.clients[i].fd < 0;
     }
     short io = 0;
-    if (port_wants_read(&h->port))
+    if (port_wants_read(&h->port) && trouble_listens(&h->trouble))
         io |= POLLIN;
     if (port_wants_write(&h->port))
         io |= POLLOUT;
@@ -150,6 +158,7 @@ static void collect_fds(const host *h, struct pollfd fds[FD_COUNT])
     fds[FD_WATCH] = (struct pollfd){.fd = h->port.watch, .events = POLLIN};
     fds[FD_MASTER] = (struct pollfd){.fd = h->port.clients > 0 ? h->port.master : -1,
                                      .events = io};
+    fds[FD_BOARD] = (struct pollfd){.fd = h->watched, .events = POLLIN};
     fds[FD_LISTENER] = (struct pollfd){.fd = seat ? h->control.listener : -1, .events = POLLIN};
 }
 
@@ -161,9 +170,45 @@ static bool owner_has_gone(void)
     return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN);
 }
 
+/* Asks the board for something, as a client of the control socket would. */
+static bool ask_board(host *h, const char *word)
+{
+    char answer[CONTROL_ANSWER];
+    return h->config->request(h->config->context, word, answer, sizeof answer);
+}
+
+/* The moments of trouble.c that have come. */
+static unsigned make_trouble(host *h)
+{
+    unsigned due = trouble_take_due(&h->trouble);
+    if (due & 1u << TROUBLE_VANISH) {
+        port_vanish(&h->port);
+        h->trouble.returns_ns = host_now_ns() + h->trouble.absent_ns;
+    }
+    if (due & 1u << TROUBLE_RESET)
+        ask_board(h, "reset");
+    if ((due & 1u << TROUBLE_BROWN_OUT) && !ask_board(h, "brown-out"))
+        ask_board(h, "reset");
+    if (h->trouble.returns_ns && host_now_ns() >= h->trouble.returns_ns) {
+        h->trouble.returns_ns = 0;
+        if (port_return(&h->port) < 0)
+            h->quit = true;
+    }
+    return due ? HOST_REQUEST : 0;
+}
+
+static unsigned serve_port(host *h)
+{
+    h->port.tx_limit = trouble_release(&h->trouble, &h->port.tx, host_now_ns());
+    unsigned events = port_service(&h->port, host_now_ns(), trouble_listens(&h->trouble));
+    if (events & HOST_OPENED)
+        trouble_opened(&h->trouble);
+    return events;
+}
+
 static unsigned serve_ready(host *h, const struct pollfd fds[FD_COUNT])
 {
-    unsigned events = port_service(&h->port, host_now_ns());
+    unsigned events = serve_port(h) | make_trouble(h);
     bool asked = false;
     for (int i = FD_LISTENER; i < FD_COUNT; i++)
         asked = asked || fds[i].revents;
@@ -181,8 +226,9 @@ static unsigned wait_and_serve(host *h, int64_t timeout_ns)
 {
     struct pollfd fds[FD_COUNT];
     collect_fds(h, fds);
-    if (timeout_ns > LONGEST_WAIT_NS)
-        timeout_ns = LONGEST_WAIT_NS;
+    int64_t longest_ns = bytes_count(&h->port.tx) ? HELD_BYTES_WAIT_NS : LONGEST_WAIT_NS;
+    if (timeout_ns > longest_ns)
+        timeout_ns = longest_ns;
     if (timeout_ns < 0)
         timeout_ns = 0;
     if (ppoll(fds, FD_COUNT, &(struct timespec){.tv_nsec = timeout_ns}, NULL) < 0)
@@ -192,6 +238,8 @@ static unsigned wait_and_serve(host *h, int64_t timeout_ns)
 }
 
 unsigned host_service(host *h, int64_t timeout_us) { return wait_and_serve(h, timeout_us * 1000); }
+
+void host_watch(host *h, int fd) { h->watched = fd; }
 
 /* ---- time ---- */
 
@@ -246,9 +294,9 @@ unsigned long host_baud(host *h) { return port_baud(&h->port); }
 
 void host_set_baud(host *h, unsigned long baud) { port_set_baud(&h->port, baud); }
 
-int host_rx_pop(host *h) { return bytes_pop(&h->port.rx); }
+int host_rx_pop(host *h) { return trouble_receive(&h->trouble, &h->port.rx); }
 
-size_t host_rx_count(const host *h) { return bytes_count(&h->port.rx); }
+size_t host_rx_count(const host *h) { return trouble_waiting(&h->trouble, &h->port.rx); }
 
 void host_rx_clear(host *h) { bytes_clear(&h->port.rx); }
 
@@ -256,17 +304,46 @@ void host_tx(host *h, uint8_t byte)
 {
     if (!host_is_open(h))
         return;
-    if (!bytes_push(&h->port.tx, byte))
+    if (!trouble_send(&h->trouble, &h->port.tx, byte))
         h->port.tx_dropped++;
 }
 
 uint64_t host_tx_dropped(const host *h) { return h->port.tx_dropped; }
 
+/* ---- faults on request ---- */
+
+void host_mcu_reset(host *h)
+{
+    trouble_reset(&h->trouble);
+    if (h->trouble.firmware)
+        memcpy(h->flash.image, h->trouble.firmware, h->flash.size);
+}
+
+void host_stage(host *h, bool bootloader)
+{
+    trouble_stage(&h->trouble, bootloader, host_now_ns());
+}
+
+bool host_refuses_start(host *h) { return trouble_refuses_start(&h->trouble); }
+
 /* ---- flash ---- */
+
+/* The image that trouble.c puts into flash at every reset, whatever was uploaded. */
+static int attach_other_firmware(host *h)
+{
+    const char *path = h->trouble.firmware_path;
+    if (!path)
+        return 0;
+    h->trouble.firmware = malloc(h->flash.size);
+    if (h->trouble.firmware && flash_read(path, h->trouble.firmware, h->flash.size) == 1)
+        return 0;
+    return say(h, path, "cannot be the board's firmware");
+}
 
 int host_flash_attach(host *h, uint8_t *image, size_t size)
 {
-    return flash_attach(&h->flash, h->options.state_dir, image, size);
+    int loaded = flash_attach(&h->flash, h->options.state_dir, image, size);
+    return loaded < 0 || attach_other_firmware(h) < 0 ? -1 : loaded;
 }
 
 void host_flash_changed(host *h) { h->flash.changed_ns = host_now_ns(); }

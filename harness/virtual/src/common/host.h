@@ -67,7 +67,7 @@ enum {
 #define HOST_READY (-1)
 
 /* Parses the arguments and creates pty and control socket. The common arguments are --state-dir DIR
- * --port-link PATH --control PATH [--board NAME] [--owner-stdin] [--realtime]. Returns HOST_READY, or the exit
+ * --port-link PATH --control PATH [--board NAME] [--owner-stdin] [--realtime] [--fault SPEC]. Returns HOST_READY, or the exit
  * status for main() after it has said on stderr what is wrong (--help: 0). The strings in argv and
  * `config` must outlive the host. */
 int host_open(host **out, const host_config *config, int argc, char **argv);
@@ -115,6 +115,21 @@ uint64_t host_sleep(host *h, uint64_t cycles, uint64_t until, unsigned *events);
 /* Serve everything once without touching time; wait at most `timeout_us` for something to do. For a
  * board that stands still (fault, lockup). */
 unsigned host_service(host *h, int64_t timeout_us);
+
+/* Also stop waiting when `fd` can be read; -1 no longer. For a board with a wire of its own. */
+void host_watch(host *h, int fd);
+
+/* ---- faults on request (`--fault SPEC`, docs/faults.md) ----
+ *
+ * Whatever concerns bytes, time and the port is done by the host. It has to be told what the board
+ * is doing, and asks it by a control request to `reset` or, with its memory lost, to `brown-out`. */
+
+/* The MCU was reset just now, by whatever; before it runs its first instruction. */
+void host_mcu_reset(host *h);
+/* Who has the port now. Call whenever it may have changed. */
+void host_stage(host *h, bool bootloader);
+/* The program is about to start: must the board stay in its bootloader instead? */
+bool host_refuses_start(host *h);
 
 /* ---- flash that outlives the process: DIR/flash.bin ---- */
 

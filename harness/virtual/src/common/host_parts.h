@@ -23,6 +23,7 @@ typedef struct {
     const char *board;
     bool owner_stdin;
     bool realtime;
+    const char *fault;      /* SPEC of trouble.c, or NULL */
 } options;
 
 /* HOST_READY, or an exit status after a message or the help. */
@@ -58,6 +59,7 @@ typedef struct {
     int64_t odd_since_ns;   /* no client counted, yet no hang-up: since when; 0 = all is well */
     byte_queue rx;          /* from the host */
     byte_queue tx;          /* to the host */
+    uint32_t tx_limit;      /* of `tx`, what may leave by now */
     uint64_t tx_dropped;
     int64_t last_byte_ns;   /* when a byte last passed, either way */
 } port;
@@ -67,8 +69,12 @@ int port_make_link(port *p);
 unsigned long port_baud(const port *p);
 void port_set_baud(port *p, unsigned long baud);
 void port_close(port *p);
-/* Follows clients, moves bytes both ways. Never blocks. Returns HOST_OPENED | HOST_CLOSED. */
-unsigned port_service(port *p, int64_t now_ns);
+/* Gone, as a cable pulled out; and back, under the same link but as another device. */
+void port_vanish(port *p);
+int port_return(port *p);
+/* Follows clients, moves bytes both ways (from them only if `listens`). Never blocks. Returns
+ * HOST_OPENED | HOST_CLOSED. */
+unsigned port_service(port *p, int64_t now_ns, bool listens);
 bool port_wants_write(const port *p);
 bool port_wants_read(const port *p);
 
@@ -86,9 +92,12 @@ typedef struct {
     dev_t device;           /* of the socket we made, so that only that one is removed */
     ino_t inode;
     control_client clients[CONTROL_CLIENTS];
+    char link[512];         /* that leads to the socket; empty before it is made */
 } control;
 
 int control_open(control *c, const char *path);
+/* Makes PORT_LINK.control point to the socket: whoever has the port finds it. */
+int control_make_link(control *c, const char *port_link);
 void control_close(control *c);
 /* Accepts, reads, answers. Never blocks. Returns HOST_REQUEST | HOST_QUIT. */
 unsigned control_service(control *c, const host_config *config);
@@ -103,6 +112,8 @@ typedef struct {
     int64_t changed_ns;     /* time of the last unsaved change; 0 = saved */
 } flash_file;
 
+/* 1 read, 0 no such file (image untouched), -1 after a message. */
+int flash_read(const char *path, uint8_t *image, size_t size);
 int flash_attach(flash_file *f, const char *dir, uint8_t *image, size_t size);
 /* Saves when the last change is `settle_ns` old. */
 void flash_service(flash_file *f, int64_t now_ns, int64_t settle_ns);
@@ -123,6 +134,59 @@ int64_t pace_ahead_ns(pace *p, uint64_t cycles, int64_t now_ns);
 uint64_t pace_reached(const pace *p, int64_t now_ns);
 void pace_forget(pace *p);
 
+/* ---- trouble.c: faults on request ---- */
+
+enum { TROUBLE_FLIP, TROUBLE_DROP, TROUBLE_DUP, TROUBLE_RATES };
+enum { TROUBLE_HANG, TROUBLE_DEAF, TROUBLE_RESET, TROUBLE_BROWN_OUT, TROUBLE_VANISH,
+       TROUBLE_MOMENTS };
+#define TROUBLE_NOTES 1024u     /* power of two */
+
+typedef struct {
+    uint64_t at;            /* bytes received by the program until it happens; 0 = never */
+    bool again;             /* counted from each reset, not once from the start */
+} trouble_moment;
+
+typedef struct {
+    uint32_t tail;          /* of the queue to the host ... */
+    int64_t since_ns;       /* ... at this time */
+} trouble_note;
+
+typedef struct {
+    /* asked for */
+    uint64_t random;                            /* the seed, then the generator's state */
+    uint32_t rates[2][TROUBLE_RATES];           /* of 2^32 a byte; [1]: while in the bootloader */
+    trouble_moment moments[TROUBLE_MOMENTS];
+    int64_t absent_ns, delay_ns, slow_boot_ns;
+    uint64_t stuck_starts, failing_uploads;
+    bool every_other_upload;
+    char *firmware_path;
+    /* the state of things */
+    bool bootloader, hung, deaf, again, upload_dead;
+    uint8_t repeated;                           /* comes again next, if `again` */
+    unsigned due;                               /* moments that have come: bits */
+    uint64_t received, received_since_reset, uploads, session_bytes;
+    int64_t silent_until_ns, returns_ns;        /* returns_ns: the port is away until then; 0 */
+    trouble_note notes[TROUBLE_NOTES];
+    uint32_t note_head, note_tail, noted, released;
+    uint8_t *firmware;                          /* the image of firmware_path */
+} trouble;
+
+/* 0, or -1 after a message. `spec` may be NULL: no trouble. */
+int trouble_parse(trouble *t, const char *spec);
+/* Bytes on their way. Receive: the next one for the board, or -1. Send: false, no room. */
+int trouble_receive(trouble *t, byte_queue *rx);
+size_t trouble_waiting(const trouble *t, const byte_queue *rx);
+bool trouble_send(trouble *t, byte_queue *tx, uint8_t byte);
+bool trouble_listens(const trouble *t);
+uint32_t trouble_release(trouble *t, const byte_queue *tx, int64_t now_ns);
+/* The moments that have come since the last call, as bits. */
+unsigned trouble_take_due(trouble *t);
+/* What happens to the board. */
+void trouble_reset(trouble *t);
+void trouble_stage(trouble *t, bool bootloader, int64_t now_ns);
+bool trouble_refuses_start(trouble *t);
+void trouble_opened(trouble *t);
+
 /* ---- the whole ---- */
 
 struct host {
@@ -132,8 +196,10 @@ struct host {
     control control;
     flash_file flash;
     pace pace;
+    trouble trouble;
     int signals;            /* signalfd */
     int lock;               /* flock on the state folder */
+    int watched;            /* of the board, see host_watch; -1 = none */
     bool owner_gone;
     bool quit;
 };

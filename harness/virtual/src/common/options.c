@@ -8,7 +8,7 @@
 static void print_usage(FILE *out, const host_config *config)
 {
     fprintf(out, "usage: %s --state-dir DIR --port-link PATH --control PATH [--board NAME]"
-                 " [--owner-stdin] [--realtime]", config->program);
+                 " [--owner-stdin] [--realtime] [--fault SPEC]", config->program);
     for (size_t i = 0; i < config->n_options; i++) {
         const host_option *o = &config->options[i];
         fprintf(out, o->required ? " %s %s" : " [%s %s]", o->name, o->meta);
@@ -34,6 +34,8 @@ static const char **value_slot(options *o, const host_config *config, const char
         return &o->control;
     if (strcmp(name, "--board") == 0)
         return &o->board;
+    if (strcmp(name, "--fault") == 0)
+        return &o->fault;
     for (size_t i = 0; i < config->n_options; i++)
         if (strcmp(name, config->options[i].name) == 0)
             return config->options[i].value;

@@ -100,9 +100,8 @@ static bool cycle_slave(const port *p)
     return true;
 }
 
-int port_open(port *p, const char *link)
+static int make_pty(port *p)
 {
-    p->link = link;
     p->watch = -1;
     p->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (p->master < 0)
@@ -116,6 +115,12 @@ int port_open(port *p, const char *link)
     if (p->watch < 0 || !cycle_slave(p) || !watch_slave(p))
         return say(p->slave, strerror(errno));
     return 0;
+}
+
+int port_open(port *p, const char *link)
+{
+    p->link = link;
+    return make_pty(p);
 }
 
 int port_make_link(port *p)
@@ -162,6 +167,17 @@ void port_close(port *p)
         close(p->master);
     p->watch = p->master = -1;
 }
+
+void port_vanish(port *p)
+{
+    port_close(p);
+    p->clients = 0;
+    p->unsettled = false;
+    bytes_clear(&p->rx);
+    bytes_clear(&p->tx);
+}
+
+int port_return(port *p) { return make_pty(p) < 0 ? -1 : port_make_link(p); }
 
 /* ---- following clients ---- */
 
@@ -247,7 +263,14 @@ static unsigned follow_clients(port *p, int64_t now_ns)
 
 /* ---- moving bytes ---- */
 
-bool port_wants_write(const port *p) { return p->clients > 0 && bytes_count(&p->tx) > 0; }
+/* Bytes that may leave. Older ones than the head were cleared. */
+static size_t to_send(const port *p)
+{
+    int32_t due = (int32_t)(p->tx_limit - p->tx.head);
+    return due > 0 ? (size_t)due : 0;
+}
+
+bool port_wants_write(const port *p) { return p->clients > 0 && to_send(p) > 0; }
 
 bool port_wants_read(const port *p) { return p->clients > 0 && bytes_room(&p->rx) > 0; }
 
@@ -267,9 +290,11 @@ static void receive(port *p, int64_t now_ns)
 
 static void transmit(port *p, int64_t now_ns)
 {
-    while (bytes_count(&p->tx) > 0) {
+    while (to_send(p) > 0) {
         size_t size;
         const uint8_t *from = bytes_used_run(&p->tx, &size);
+        if (size > to_send(p))
+            size = to_send(p);
         ssize_t n = write(p->master, from, size);
         if (n <= 0)
             return;
@@ -280,10 +305,13 @@ static void transmit(port *p, int64_t now_ns)
 
 /* Bytes are taken before the events are: then no byte is seen without the opening that it came by,
  * and those that waited before belong to an earlier session, whose buffers the adaptor drops. */
-unsigned port_service(port *p, int64_t now_ns)
+unsigned port_service(port *p, int64_t now_ns, bool listens)
 {
+    if (p->master < 0)
+        return 0;
     uint32_t earlier = p->rx.tail;
-    receive(p, now_ns);
+    if (listens)
+        receive(p, now_ns);
     unsigned events = follow_clients(p, now_ns);
     if (events & HOST_OPENED) {
         p->rx.head = earlier;
