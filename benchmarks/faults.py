@@ -106,8 +106,7 @@ def judge(fault: Fault, code: int, row: Any, windows: pd.DataFrame, expected: pd
         return f"the cause is not named: {message}"
     measured = expected[expected["window"].isin(windows["window"])]
     columns = ["window", "label_board", "cycles"]
-    same = windows[columns].reset_index(drop=True).equals(measured[columns].reset_index(drop=True))
-    if not same:
+    if windows[columns].to_dict("records") != measured[columns].to_dict("records"):
         return "windows differ from those of an undisturbed run"
     if fault.outcome == OK and len(windows) != len(expected):
         return f"{len(expected) - len(windows)} windows are lost"

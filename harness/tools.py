@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness import paths
@@ -43,18 +44,24 @@ def run_tool(
     deadline_s: float,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    stdin: Path | None = None,
 ) -> Finished:
     """Run `command` to its end, at most `deadline_s` seconds. stdout and stderr come as one text.
+
+    stdin: a file to read from; nothing by default. The tool ends with us, even when we are killed,
+    where util-linux's setpriv can see to that.
 
     Raises LabError when the tool cannot be started.
     """
     start = time.monotonic()
+    if shutil.which(command[0], path=(environment or os.environ).get("PATH")) is None:
+        raise LabError(f"cannot start {command[0]}: no such program, or it may not be run")
     # A file, not a pipe: a forgotten grandchild that holds it cannot keep us waiting.
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, (stdin or Path(os.devnull)).open("rb") as given:
         try:
             process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
+                [*_ending_with_us(), *command],
+                stdin=given,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 env=environment,
@@ -75,6 +82,13 @@ def run_tool(
     return Finished(process.returncode, output, time.monotonic() - start, timed_out)
 
 
+@lru_cache
+def _ending_with_us() -> tuple[str, ...]:
+    """What stands before a command that the kernel is to end (SIGTERM) when we are gone."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
+
+
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """End whatever is left of the tool and of everything it started."""
     with suppress(ProcessLookupError, PermissionError):
@@ -88,11 +102,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def find_tool(name: str, package: str = "") -> Path | None:
+def find_tool(name: str, package: str = "", *, on_path: bool = True) -> Path | None:
     """`name` on PATH, else in PlatformIO's `package` of the user; None when it is nowhere."""
-    on_path = shutil.which(name)
-    if on_path:
-        return Path(on_path)
+    found = shutil.which(name) if on_path else None
+    if found:
+        return Path(found)
     if package:
         for folder in sorted((user_platformio_dir() / "packages").glob(f"{package}*")):
             for candidate in (folder / "bin" / name, folder / name):
