@@ -64,6 +64,16 @@ class SerialLink:
             self._serial.close()
 
 
+def hardware_id(port: str) -> str:
+    """What the board at `port` is known by, wherever it is plugged in: its USB serial number, else
+    its place on the hub; '' for a port that has neither (a pty, a UART on the mainboard)."""
+    device = os.path.realpath(port)
+    found = next((p for p in list_ports.comports() if p.device == device), None)
+    if found is None:
+        return ""
+    return f"serial-{found.serial_number}" if found.serial_number else f"hub-{found.location}"
+
+
 def find_ports(usb_ids: tuple[str, ...]) -> list[str]:
     """Device names of attached serial ports whose `vid:pid` (hex, lower case) is in `usb_ids`."""
     return sorted(
