@@ -11,16 +11,24 @@
  * USB answers its host with NAK by itself while interrupts are off; the host keeps its bytes.
  * No marks: which pins are free is the board's affair.
  *
- * Serial: bytes wait in the core's own buffer; USB has flow control, so none are lost. hal_write
- * gives up on what the host does not take within WRITE_PATIENCE_MS.
+ * Serial: the port that the core calls SERIAL_PORT_USBVIRTUAL (on a Zero and a Due, `Serial` is a
+ * UART instead). Bytes wait in the core's own buffer; USB has flow control, so none are lost.
+ * hal_write gives up on what the host does not take within WRITE_PATIENCE_MS, but on a core that
+ * does not tell how much room there is (mbed): there a write waits as long as a host is connected.
  * Stack: painted in hal_init from a little below the stack in use; the peak counts from there up to
- * the start of the stack as the core's linker script has it. */
+ * the start of the stack as the core's linker script has it. Not measured (0) on a core with an RTOS. */
 #include <Arduino.h>
 
 #include "app.h"
 #include "hal.h"
 #include "messages.h"
 #include "model_data.h"
+
+#ifdef SERIAL_PORT_USBVIRTUAL
+#define PORT_TO_HOST SERIAL_PORT_USBVIRTUAL
+#else
+#define PORT_TO_HOST Serial
+#endif
 
 #define WRITE_PATIENCE_MS 500u
 
@@ -34,7 +42,7 @@
 
 void setup()
 {
-    Serial.begin(RNN_BAUD);
+    PORT_TO_HOST.begin(RNN_BAUD);
     app_start();
 }
 
@@ -59,9 +67,14 @@ static uint32_t *stack_pointer()
     return sp;
 }
 
+/* 0: not known. A core with an RTOS (mbed) runs this on a thread's stack, of which the linker script
+ * tells nothing; then the stack pointer lies elsewhere. */
 static uintptr_t stack_top()
 {
-    return reinterpret_cast<uintptr_t>(&end) ? reinterpret_cast<uintptr_t>(&__StackTop) : 0;
+    uintptr_t bottom = reinterpret_cast<uintptr_t>(&end);
+    uintptr_t top = reinterpret_cast<uintptr_t>(&__StackTop);
+    uintptr_t here = reinterpret_cast<uintptr_t>(stack_pointer());
+    return bottom && bottom < here && here <= top ? top : 0;
 }
 
 /* The heap grows into the painted gap from below, so only the upper half of it is used. */
@@ -203,35 +216,44 @@ uint8_t hal_timer(void)
 
 /* ---- the rest ---- */
 
+static bool tells_room;         /* 0 is the API's default, and nothing waits to be sent yet */
+
 void hal_init(void)
 {
     paint_stack();
     counter_init();
+    tells_room = PORT_TO_HOST.availableForWrite() > 0;
 }
 
 int16_t hal_read(void)
 {
-    return static_cast<int16_t>(Serial.read());
+    return static_cast<int16_t>(PORT_TO_HOST.read());
 }
 
 void hal_idle(void)
 {
 #ifdef __arm__
     /* The core's 1 ms tick and USB end the sleep: a byte that slips in before it waits a tick. */
-    if (!Serial.available())
+    if (!PORT_TO_HOST.available())
         __asm__ volatile("wfi");
 #endif
+}
+
+/* How many of `size` bytes can be written without a wait; all where the core does not tell. */
+static size_t room_for(size_t size)
+{
+    size_t room = static_cast<size_t>(PORT_TO_HOST.availableForWrite());
+    return tells_room && room < size ? room : size;
 }
 
 void hal_write(const uint8_t *bytes, uint16_t size)
 {
     unsigned long progress = millis();
     while (size && millis() - progress <= WRITE_PATIENCE_MS) {
-        int room = Serial.availableForWrite();
-        if (room <= 0)
+        size_t chunk = room_for(size);
+        if (!chunk)
             continue;
-        size_t chunk = static_cast<size_t>(room) < size ? static_cast<size_t>(room) : size;
-        size_t taken = Serial.write(bytes, chunk);      /* 0 while no host has opened the port */
+        size_t taken = PORT_TO_HOST.write(bytes, chunk);    /* 0 while no host has it open */
         if (!taken)
             continue;
         bytes += taken;
@@ -247,7 +269,7 @@ uint32_t hal_overruns(void)
 
 void hal_reset(void)
 {
-    Serial.flush();
+    PORT_TO_HOST.flush();
     delay(20);                  /* USB hands the last packet over */
 #ifdef __arm__
     REG32(0xE000ED0Cu) = 0x05FA0004u;   /* AIRCR.SYSRESETREQ */
