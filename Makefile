@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 APT_PACKAGES := gcc g++ libc6-dev make git gcc-avr avr-libc binutils-avr arduino-core-avr avrdude \
-  libsimavr-dev libelf-dev gcc-arm-none-eabi libnewlib-arm-none-eabi bossa-cli
+  libsimavr-dev libelf-dev gcc-arm-none-eabi libnewlib-arm-none-eabi bossa-cli stm32flash \
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-client
 WORKERS ?= 2
 
 .PHONY: help setup apt demo test lint format clean

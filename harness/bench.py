@@ -21,6 +21,7 @@ from harness.reference.model import Run, run
 from harness.results import Journal, WindowRow
 
 BENCH_REPEATS = 3
+CLOCK_REPEATS = 5  # of each window where a clock times it: other programs interrupt some
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,59 @@ class Windows:
         return len(self.raw)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What measured stretches took, as an emulator counts it; -1 = it does not count that.
+
+    Fields
+        cycles        exact, or the least that a core with a bracket may take
+        cycles_hi     the most that such a core may take
+        instructions  executed
+    """
+
+    cycles: int
+    cycles_hi: int = -1
+    instructions: int = -1
+
+    def since(self, earlier: Span) -> Span:
+        """What was added after `earlier`."""
+        pairs = (
+            (self.cycles, earlier.cycles),
+            (self.cycles_hi, earlier.cycles_hi),
+            (self.instructions, earlier.instructions),
+        )
+        return Span(*(now - then if min(now, then) >= 0 else -1 for now, then in pairs))
+
+
 class CycleWitness(Protocol):
     """Someone beside the firmware who counts its cycles: the emulator of a virtual board."""
 
-    def marked_cycles(self) -> int:
-        """Cycles inside marked stretches since reset, each less an empty stretch's."""
+    def marked(self) -> Span:
+        """What the marked stretches since reset took, each less an empty stretch's."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One window on the board: what it answered, what the witness counted, frames repeated.
+
+    span: None without a witness, and when the board restarted in between.
+    """
+
+    outcome: Outcome
+    span: Span | None
+    repeats: int
+
+    @property
+    def difference(self) -> int | None:
+        """|board's cycles - witness's| where both counted."""
+        if self.span is None or self.outcome.cycles < 0:
+            return None
+        return abs(self.span.cycles - self.outcome.cycles)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one model did on one board. Counts are totals over all windows."""
+    """What one model did on one board. Counts are totals over all windows; -1 = not measured."""
 
     rows: list[WindowRow]
     trace_windows: int
@@ -97,9 +141,14 @@ def measure(
     *,
     trace: int = 2,
     witness: CycleWitness | None = None,
+    time_unit: str = "cycles",
     on_window: Callable[[int, int], None] = lambda done, total: None,
 ) -> Measurement:
     """Stream the windows that the journal does not hold yet, then trace, bench and read counters.
+
+    time_unit: what a window is measured in: 'cycles'; 'bracket', of which the board's figure is the
+    lower end only and the witness has both; 'ns' of a clock, then each window is streamed
+    CLOCK_REPEATS times; '' when the board's figure means nothing and is dropped.
 
     The last part runs in every session, so a resumed run ends with the same figures as an
     undisturbed one. Raises LinkError when the board stops answering; the journal keeps the rest.
@@ -112,9 +161,14 @@ def measure(
     for position in range(len(windows)):
         index = int(windows.index[position])
         if index not in done:
-            outcome, difference, repeats = _one_window(dut, windows.raw[position], witness)
-            delta = _larger(delta, difference)
-            done[index] = _row(model, windows, position, expected, outcome, repeats)
+            trial = _one_window(dut, windows.raw[position], witness)
+            if time_unit == "bracket" and witness and trial.span is None:
+                trial = _one_window(dut, windows.raw[position], witness)
+            delta = _larger(delta, trial.difference)
+            outcomes = [trial.outcome]
+            if time_unit == "ns":
+                outcomes += [dut.infer(windows.raw[position]) for _ in range(CLOCK_REPEATS - 1)]
+            done[index] = _row(model, windows, position, expected, outcomes, trial, time_unit)
             journal.append(done[index])
             fresh += 1
         on_window(position + 1, len(windows))
@@ -123,13 +177,14 @@ def measure(
     trace_mismatches, trace_delta = _trace(dut, model, windows.raw[:traced], witness)
     bench = dut.bench(BENCH_REPEATS)
     reference = run(model, bench_raw[np.newaxis])
+    counted = time_unit == "cycles"
     return Measurement(
         rows=[done[int(i)] for i in windows.index],
         trace_windows=traced,
         trace_mismatches=trace_mismatches,
         stack_peak_bytes=dut.stats().stack_peak_bytes,
-        bench_cycles_min=bench.cycles_min,
-        bench_cycles_max=bench.cycles_max,
+        bench_cycles_min=bench.cycles_min if counted else -1,
+        bench_cycles_max=bench.cycles_max if counted else -1,
         bench_agrees=bool(np.array_equal(bench.logits, reference.logits[0])),
         witness_delta=_larger(delta, trace_delta),
         link_bytes_per_s=(_bytes(dut) - bytes_before) / elapsed_s if fresh else None,
@@ -143,16 +198,14 @@ def _bytes(dut: Dut) -> int:
 
 def _one_window(
     dut: Dut, raw: NDArray[np.int16], witness: CycleWitness | None, *, trace: bool = False
-) -> tuple[Outcome, int | None, int]:
-    """Outcome, |board's cycles - witness's| where both counted, frames repeated."""
+) -> _Trial:
     repeats, restarts = dut.counters.repeats, dut.counters.restarts
-    before = witness.marked_cycles() if witness else 0
+    before = witness.marked() if witness else None
     outcome = dut.infer(raw, trace=trace)
-    difference = None
-    undisturbed = dut.counters.restarts == restarts
-    if witness and undisturbed and outcome.cycles >= 0:
-        difference = abs(witness.marked_cycles() - before - outcome.cycles)
-    return outcome, difference, dut.counters.repeats - repeats
+    span = None
+    if witness and before and dut.counters.restarts == restarts:
+        span = witness.marked().since(before)
+    return _Trial(outcome, span, dut.counters.repeats - repeats)
 
 
 def _row(
@@ -160,10 +213,15 @@ def _row(
     windows: Windows,
     position: int,
     expected: Run,
-    outcome: Outcome,
-    repeats: int,
+    outcomes: list[Outcome],
+    trial: _Trial,
+    time_unit: str,
 ) -> WindowRow:
+    """Of a repeated window, the first outcome; or the first that differs from the reference."""
     sat = expected.saturations
+    logits = expected.logits[position]
+    bracket = trial.span if time_unit == "bracket" and trial.span else Span(-1)
+    outcome = next((o for o in outcomes if not np.array_equal(o.logits, logits)), outcomes[0])
     return WindowRow(
         model=model.name,
         window=int(windows.index[position]),
@@ -172,10 +230,14 @@ def _row(
         label_board=outcome.label,
         logits_host=[int(v) for v in expected.logits[position]],
         logits_board=[int(v) for v in outcome.logits],
-        cycles=outcome.cycles,
+        cycles=outcome.cycles if time_unit == "cycles" else -1,
         saturations_host=[int(s[position]) for s in (sat.input, sat.mid, sat.state)],
         saturations_board=[outcome.sat_input, outcome.sat_mid, outcome.sat_state],
-        repeats=repeats,
+        repeats=trial.repeats,
+        cycles_lo=bracket.cycles,
+        cycles_hi=bracket.cycles_hi,
+        instructions=bracket.instructions,
+        latency_ns=[o.cycles for o in outcomes] if time_unit == "ns" else [],
     )
 
 
@@ -189,10 +251,9 @@ def _trace(
     assert expected.hidden is not None  # asked for
     mismatches, delta = 0, None
     for position, window in enumerate(raw):
-        outcome, difference, _ = _one_window(dut, window, witness, trace=True)
-        assert outcome.hidden is not None  # asked for
-        mismatches += _steps_that_differ(outcome, expected.hidden[position])
-        delta = _larger(delta, difference)
+        trial = _one_window(dut, window, witness, trace=True)
+        mismatches += _steps_that_differ(trial.outcome, expected.hidden[position])
+        delta = _larger(delta, trial.difference)
     return mismatches, delta
 
 
@@ -225,4 +286,30 @@ def percentiles(cycles: list[int]) -> dict[str, float]:
         "cycles_median": float(np.median(values)),
         "cycles_p95": int(np.percentile(values, 95, method="higher")),
         "cycles_max": int(values.max()),
+    }
+
+
+def bracket(spans: list[Span]) -> dict[str, float]:
+    """Medians of a bracket's two ends and of the instructions; empty when any is not measured."""
+    if not spans or min(min(s.cycles, s.cycles_hi, s.instructions) for s in spans) < 0:
+        return {}
+    return {
+        "cycles_lo": float(np.median([s.cycles for s in spans])),
+        "cycles_hi": float(np.median([s.cycles_hi for s in spans])),
+        "instructions": float(np.median([s.instructions for s in spans])),
+    }
+
+
+def latency(latencies_ns: list[list[int]]) -> dict[str, float]:
+    """Latency by a clock, from the repeats of each window; empty when any is not measured.
+
+    `latency_ms` is the median over the windows of each window's fastest repeat, which other
+    programs disturbed least; `latency_median_ms` the median over all repeats.
+    """
+    if not latencies_ns or min(min(repeats, default=-1) for repeats in latencies_ns) < 0:
+        return {}
+    return {
+        "latency_ms": float(np.median([min(repeats) for repeats in latencies_ns])) / 1e6,
+        "latency_median_ms": float(np.median(np.concatenate(latencies_ns))) / 1e6,
+        "latency_repeats": min(len(repeats) for repeats in latencies_ns),
     }

@@ -31,7 +31,17 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """Uploader: `avrdude` (programmer, baud) or `bossac` (offset, 1200-baud touch)."""
+    """Uploader and what it has to be told.
+
+    Fields
+        programmer  avrdude's protocol, openocd's board file
+        baud        of avrdude and stm32flash
+        offset      address at which bossac writes, at which stm32flash and openocd start
+        touch_baud  opening and closing the port at this rate asks for the bootloader
+        over_uart   bossac: the monitor is behind a UART, and chooses by a bit what to start
+        mode        stm32flash: bits, parity and stop bits of a character
+        boot_pin    a pin held over a reset starts the bootloader: by hand, or the twin's control
+    """
 
     tool: str
     timeout_s: float
@@ -39,6 +49,9 @@ class Flash:
     baud: int = 0
     offset: int = 0
     touch_baud: int = 0
+    over_uart: bool = False
+    mode: str = ""
+    boot_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class Board:
     flash: Flash
     link: Link
     emulator: str = ""  # name of the virtual board, '' on silicon
+    emulated_cycles: str = "exact"  # what the emulator counts: `exact` cycles or a `bracket`
 
     @property
     def is_virtual(self) -> bool:
@@ -84,8 +98,24 @@ class Board:
 
     @property
     def timing_source(self) -> str:
-        """What a cycle figure from this board is; on a virtual board always emulated."""
-        return "emulated-cycles" if self.is_virtual else self.cycle_counter
+        """What a figure of time from this board is.
+
+        Its counter; on a virtual board `emulated-cycles`, `estimated-bracket` (least and most
+        cycles, no figure between them), or `none`.
+        """
+        if self.cycle_counter == "none":
+            return "none"
+        if not self.is_virtual:
+            return self.cycle_counter
+        return "emulated-cycles" if self.emulated_cycles == "exact" else "estimated-bracket"
+
+    @property
+    def time_unit(self) -> str:
+        """What a window is measured in: `cycles`, `bracket`, `ns`; '' when it means nothing."""
+        if self.timing_source == "estimated-bracket":
+            return "bracket"
+        units = {"none": "", "board-clock": "ns"}
+        return units.get(self.cycle_counter, "cycles")
 
     @property
     def flash_free_bytes(self) -> int:

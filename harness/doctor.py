@@ -39,10 +39,13 @@ def checks() -> list[Check]:
 
 def _checks() -> Iterator[Check]:
     yield _python()
-    for platform in toolchain.LOCAL_PLATFORMS.values():
+    compilers = {platform.compiler: platform for platform in toolchain.LOCAL_PLATFORMS.values()}
+    for platform in compilers.values():
         yield _compiler(platform)
     yield _uploader("avrdude", "avrdude", "flashing AVR boards")
-    yield _uploader("bossac", "bossa-cli", "flashing SAM D21 boards")
+    yield _uploader("bossac", "bossa-cli", "flashing SAM D21 and SAM3X boards")
+    yield _uploader("stm32flash", "stm32flash", "flashing STM32 boards")
+    yield _uploader("ssh", "openssh-client", "boards that run Linux")
     yield _platformio()
     yield from _virtual()
     yield _disk()
@@ -82,10 +85,11 @@ def _python() -> Check:
 
 def _compiler(platform: toolchain.LocalPlatform) -> Check:
     words = toolchain.compiler_words(platform.compiler)
+    otherwise = " (PlatformIO would download one)" if platform.registry else ""
     return Check(
         platform.compiler,
         bool(words),
-        words or "not on PATH (PlatformIO would download one)",
+        words or f"not on PATH{otherwise}",
         f"apt-get install {platform.packages}",
         "building offline",
     )
@@ -125,6 +129,9 @@ def _virtual() -> Iterator[Check]:
         yield _file("libsimavr headers", header, "libsimavr-dev libelf-dev", purpose)
     yield _file("optiboot source", build.OPTIBOOT_DIR / "optiboot.c", "arduino-core-avr", purpose)
     yield _file("stk500v2 bootloader", build.STK500V2_HEX, "arduino-core-avr", purpose)
+    qemu = tools.find_tool(build.QEMU)
+    where = str(qemu or "not on PATH")
+    yield Check(build.QEMU, qemu is not None, where, "apt-get install qemu-user", purpose)
     yield Check(
         "host compiler",
         (compiler := tools.find_tool(os.environ.get("CC", "gcc"))) is not None,

@@ -2,9 +2,11 @@
 
 The uploader is called directly rather than through `pio run -t upload`: an image is a file here,
 not a project, and PlatformIO's official upload sets DTR, which a pty refuses. The arguments are
-those PlatformIO would use. A virtual board is flashed like one on the desk, through its tty.
+those PlatformIO would use. A virtual board is flashed like one on the desk, through its tty. A
+board with Linux has no flash: its program is copied there, over ssh, or beside its twin's port.
 
-Ref: avrdude(1); bossac(1), whose 1.9.1 needs `-o` on a SAMD21 and has no working `-a`.
+Ref: avrdude(1); bossac(1), whose 1.9.1 needs `-o` on a SAMD21 and has no working `-a`;
+stm32flash(1); OpenOCD User's Guide, "Flash Programming".
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathlib import Path
 import serial
 from serial.tools import list_ports
 
-from harness import tools
+from harness import remote, tools
 from harness.boards import Board
 from harness.errors import FlashError, LabError
 
@@ -45,11 +47,28 @@ class FlashResult:
 
 @dataclass(frozen=True, slots=True)
 class _Uploader:
-    """How to find a tool and how to call it: (executable, image, board, port) -> command."""
+    """How to find a tool and how to call it: (executable, image, board, port) -> command.
+
+    package         PlatformIO's, looked into when the tool is not on PATH
+    apt             Debian's; '' = only PlatformIO's knows the board, whatever is on PATH
+    version_option  what makes it tell its version
+    reads_image     it takes the image on its stdin
+    executable      its name, where that is not the name in boards.yaml
+    """
 
     package: str
     apt: str
     command: Callable[[Path, Path, Board, str], list[str]]
+    version_option: str = "-?"
+    reads_image: bool = False
+    executable: str = ""
+
+    @property
+    def sources(self) -> str:
+        """Where to get it."""
+        apt = f"apt-get install {self.apt}" if self.apt else ""
+        pio = f"pio pkg install -g -t platformio/{self.package}" if self.package else ""
+        return ", or: ".join(filter(None, (apt, pio)))
 
 
 def flash_firmware(
@@ -62,44 +81,53 @@ def flash_firmware(
 ) -> FlashResult:
     """Write `firmware_image` (.hex for avrdude, .bin for bossac) to the board at `port`; verify it.
 
-    Tries twice within `deadline_s` seconds (default: the board's own). What the uploader said is
-    appended to `log`. Raises FlashError with its last words.
+    Tries twice within `deadline_s` seconds (default: the board's own), half of it each. What the
+    uploader said is appended to `log`. Raises FlashError with its last words.
     """
     if not firmware_image.is_file():
         raise FlashError(f"{firmware_image}: no such image", hint="harness build makes one")
     uploader, executable = _find_uploader(board)
     start = time.monotonic()
-    end = start + (board.flash.timeout_s if deadline_s is None else deadline_s)
+    whole_s = board.flash.timeout_s if deadline_s is None else deadline_s
+    end = start + whole_s
     for attempt in range(1, ATTEMPTS + 1):
         # A board whose first upload failed is still in its bootloader: no second touch.
         touched = _touch(board, port, end) if attempt == 1 else port
         command = uploader.command(executable, firmware_image, board, touched)
-        finished = tools.run_tool(command, deadline_s=end - time.monotonic())
+        finished = tools.run_tool(
+            command,
+            deadline_s=min(end - time.monotonic(), whole_s / ATTEMPTS),
+            stdin=firmware_image if uploader.reads_image else None,
+        )
         _note(log, command, finished)
         if finished.ok:
             seconds = time.monotonic() - start
             return FlashResult(board.flash.tool, tool_version(executable), seconds, attempt)
-        if finished.timed_out or time.monotonic() >= end:
+        if time.monotonic() >= end:
             break
     raise _failure(board, port, finished, time.monotonic() - start, attempt)
 
 
 @lru_cache
 def tool_version(executable: Path) -> str:
-    """Version of avrdude or bossac, from its help text; empty when it does not tell."""
-    option = "-h" if executable.name.startswith("bossac") else "-?"
+    """Version of an uploader, as it tells itself; empty when it does not."""
+    known = _UPLOADERS.get(executable.name)
+    option = known.version_option if known else "-?"
     try:
         said = tools.run_tool([str(executable), option], deadline_s=VERSION_TIMEOUT_S).output
     except LabError:
         return ""
-    found = re.search(r"version (\d[\w.\-]*)", said, re.I)
+    names = "version |OpenSSH_|coreutils\\) |stm32flash |Debugger "
+    found = re.search(rf"(?:{names})(\d[\w.\-]*)", said, re.I)
     return found[1].rstrip(".,") if found else ""
 
 
 def uploader_path(tool: str) -> Path | None:
-    """The executable of `avrdude` or `bossac`: on PATH, else from PlatformIO's packages."""
+    """The executable of an uploader: on PATH, else from PlatformIO's packages."""
     known = _UPLOADERS.get(tool)
-    return tools.find_tool(tool, known.package) if known else None
+    if known is None:
+        return None
+    return tools.find_tool(known.executable or tool, known.package, on_path=bool(known.apt))
 
 
 def _find_uploader(board: Board) -> tuple[_Uploader, Path]:
@@ -113,8 +141,7 @@ def _find_uploader(board: Board) -> tuple[_Uploader, Path]:
     if executable is None:
         raise FlashError(
             f"no {tool} on PATH and none in {tools.user_platformio_dir()}",
-            hint=f"apt-get install {known.apt}, or: "
-            f"pio pkg install -g -t platformio/{known.package}",
+            hint=known.sources,
         )
     return known, executable
 
@@ -136,23 +163,63 @@ def _avrdude(executable: Path, image: Path, board: Board, port: str) -> list[str
 
 
 def _bossac(executable: Path, image: Path, board: Board, port: str) -> list[str]:
-    native_usb = [] if "ttyACM" in port or "ttyUSB" in port else ["-U"]  # it knows USB by name
-    offset = ["-o", f"{board.flash.offset:#x}"]
+    named = "ttyACM" in port or "ttyUSB" in port  # it knows USB by name
+    line = ["--usb-port=0"] if board.flash.over_uart else [] if named else ["-U"]
     return [
         str(executable),
         "-p",
         port,
-        *native_usb,
-        *offset,
+        *line,
+        *(["-o", f"{board.flash.offset:#x}"] if board.flash.offset else []),
         *("-i", "-e", "-w", "-v"),
+        *(["-b"] if board.flash.over_uart else []),
         str(image),
         "-R",
     ]
 
 
+def _bossac_nrf52(executable: Path, image: Path, board: Board, port: str) -> list[str]:
+    """As Arduino's boards.txt has it for the Nano 33 BLE, whose bootloader adds the offset."""
+    return [str(executable), "-p", port, "-U", "-i", "-e", "-w", str(image), "-R"]
+
+
+def _stm32flash(executable: Path, image: Path, board: Board, port: str) -> list[str]:
+    return [
+        str(executable),
+        *("-b", str(board.flash.baud)),
+        *("-m", board.flash.mode or "8e1"),
+        *("-w", str(image), "-v"),
+        *("-g", f"{board.flash.offset:#x}"),
+        port,
+    ]
+
+
+def _openocd(executable: Path, image: Path, board: Board, port: str) -> list[str]:
+    """Through the board's own debug probe, whatever its serial port is."""
+    write = f"program {{{image}}} verify reset exit {board.flash.offset:#x}"
+    return [str(executable), "-f", board.flash.programmer, "-c", write]
+
+
+def _ssh(executable: Path, image: Path, board: Board, port: str) -> list[str]:
+    return remote.upload_command(executable, image, port)
+
+
+def _install(executable: Path, image: Path, board: Board, port: str) -> list[str]:
+    """A virtual board that runs Linux takes its program from beside its port."""
+    return [str(executable), "-m", "755", str(image), f"{port}.elf"]
+
+
 _UPLOADERS = {
     "avrdude": _Uploader("tool-avrdude", "avrdude", _avrdude),
-    "bossac": _Uploader("tool-bossac", "bossa-cli", _bossac),
+    "bossac": _Uploader("tool-bossac", "bossa-cli", _bossac, "-h"),
+    # The bossac of other distributions knows no nRF52840.
+    "bossac-nrf52": _Uploader(
+        "tool-bossac-nordicnrf52", "", _bossac_nrf52, "-h", executable="bossac"
+    ),
+    "stm32flash": _Uploader("", "stm32flash", _stm32flash, "/dev/null"),  # it greets any device
+    "openocd": _Uploader("tool-openocd", "openocd", _openocd, "--version"),
+    "ssh": _Uploader("", "openssh-client", _ssh, "-V", reads_image=True),
+    "install": _Uploader("", "coreutils", _install, "--version"),
 }
 
 
@@ -253,6 +320,10 @@ _ADVICE = (
 
 
 def _advice(output: str, board: Board) -> str:
+    if board.flash.tool == "ssh":
+        return remote.advice(output)
+    if board.flash.tool == "install":
+        return "name the port as `harness virtual up` prints it: the program lies beside that name"
     for words, advice in _ADVICE:
         if re.search(words, output, re.I):
             return advice

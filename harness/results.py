@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pandas as pd
 from harness.errors import UsageError
 from harness.files import write_atomic
 
-INTEGER, REAL, TEXT = "Int64", "Float64", "string"
+INTEGER, REAL, TEXT, BOOLEAN = "Int64", "Float64", "string", "boolean"
 SUMMARY_COLUMNS: dict[str, str] = {
     "run_id": TEXT,
     "board": TEXT,
@@ -53,6 +53,9 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "cycles_p95": INTEGER,
     "cycles_max": INTEGER,
     "cycles_per_step": REAL,
+    "cycles_lo": REAL,
+    "cycles_hi": REAL,
+    "instructions": REAL,
     "latency_ms": REAL,
     "timing_source": TEXT,
     "link_bytes_per_s": REAL,
@@ -74,13 +77,37 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "emulator_cycles_delta": INTEGER,
     "optimise": TEXT,
     "storage": TEXT,
+    "kernel_flash_bytes": INTEGER,
+    "link_flash_bytes": INTEGER,
+    "app_flash_bytes": INTEGER,
+    "hal_flash_bytes": INTEGER,
+    "libc_flash_bytes": INTEGER,
+    "other_flash_bytes": INTEGER,
     "firmware_id": TEXT,
     "uploader": TEXT,
+    "board_id": TEXT,
+    "restarts": INTEGER,
+    "uploads": INTEGER,
     "attempts": INTEGER,
+    "flaky": BOOLEAN,
+    "faults": TEXT,
+    "latency_median_ms": REAL,
+    "latency_repeats": INTEGER,
     "message": TEXT,
 }
 # Columns that depend on the wall clock or on luck with the line, not on the models.
-TIME_COLUMNS = frozenset({"run_id", "link_bytes_per_s", "link_retries", "attempts"})
+TIME_COLUMNS = frozenset(
+    {
+        "run_id",
+        "link_bytes_per_s",
+        "link_retries",
+        "restarts",
+        "uploads",
+        "attempts",
+        "flaky",
+        "latency_median_ms",
+    }
+)
 
 STATUS_OK = "ok"
 STATUS_MISMATCH = "mismatch"
@@ -92,7 +119,11 @@ STATUS_ERROR = "error"
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """One window on one board. `window` is its index in the test set; -1 cycles = not measured."""
+    """One window on one board. `window` is its index in the test set; -1 = not measured.
+
+    cycles_lo, cycles_hi, instructions: where an emulator counts a bracket; then `cycles` is -1.
+    latency_ns: of each repeat, where the board's clock times it; otherwise empty.
+    """
 
     model: str
     window: int
@@ -105,6 +136,10 @@ class WindowRow:
     saturations_host: list[int]  # input, mid, state
     saturations_board: list[int]
     repeats: int  # frames sent again while this window was streamed
+    latency_ns: list[int] = field(default_factory=list)
+    cycles_lo: int = -1
+    cycles_hi: int = -1
+    instructions: int = -1
 
 
 def summary_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

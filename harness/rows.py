@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import results
-from harness.bench import Measurement, Windows, percentiles
+from harness.bench import Measurement, Span, Windows, bracket, latency, percentiles
 from harness.boards import Board
 from harness.datasets import Dataset
 from harness.firmware.build import Firmware
@@ -69,21 +69,21 @@ def board_row(
     if timing:
         timing["cycles_per_step"] = timing["cycles_median"] / model.steps
         timing["latency_ms"] = timing["cycles_median"] / board.clock_hz * 1e3
+    timing |= latency([row.latency_ns for row in measured.rows])
+    timing |= bracket([Span(r.cycles_lo, r.cycles_hi, r.instructions) for r in measured.rows])
     boards = np.array([row.label_board for row in measured.rows])
     truth = np.array([row.label_true for row in measured.rows])
     status, message = judge(measured)
     return {
         **timing,
         "timing_source": board.timing_source if timing else "none",
-        "model_flash_bytes": firmware.memory.model_flash_bytes,
-        "table_flash_bytes": firmware.memory.table_flash_bytes,
-        "flash_bytes": firmware.memory.flash_bytes,
-        "ram_static_bytes": firmware.memory.ram_static_bytes,
-        "stack_peak_bytes": measured.stack_peak_bytes,
+        **firmware.memory.columns(),
+        "stack_peak_bytes": measured.stack_peak_bytes or None,
         "accuracy_board": accuracy(boards, truth),
         "windows": len(measured.rows),
         "mismatches": measured.mismatches,
         "link_bytes_per_s": measured.link_bytes_per_s,
+        "restarts": measured.restarts,
         "link_retries": sum(row.repeats for row in measured.rows),
         "compiler": firmware.compiler,
         "compiler_flags": firmware.compiler_flags,

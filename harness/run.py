@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from harness import events, lab, pipeline, presets, provenance, results
-from harness.bench import Windows, draw_windows, measure
+from harness.bench import Measurement, Windows, draw_windows, measure
 from harness.boards import Board, find_kind
 from harness.datasets import Dataset, features, load, raw
 from harness.errors import DoesNotFit, HarnessError, Interrupted, LabError, UsageError
@@ -25,12 +25,14 @@ from harness.events import Event, Listener, ignore
 from harness.firmware.build import Firmware, build_firmware
 from harness.flash import FlashResult
 from harness.pipeline import TrainedModel
+from harness.qmodel import QModel
 from harness.reference.model import bench_window
 from harness.rows import Row, board_row, host_row, model_row
 
 DEFAULT_MODELS = ("fastgrnn", "lstm", "gru", "ornn")
 DEFAULT_WINDOWS = 100
 TRACE_WINDOWS = 2
+SESSIONS = 3  # of one model on one board, before it is lab trouble
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class RunOptions:
     overrides  hyper-parameters that replace the preset's, by name, for every model
     device     where torch trains: cpu or cuda
     optimise   how weights are stored: size, balanced or speed (docs/kernels.md)
+    faults     what the virtual board is to do wrong (docs/faults.md); '' = nothing
+    wait_s     how long to wait for a board that somebody else has
     """
 
     board: str
@@ -56,6 +60,8 @@ class RunOptions:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     optimise: str = "size"
+    faults: str = ""
+    wait_s: float = lab.WAIT_S
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunOptions:
@@ -115,7 +121,10 @@ def _prepare(options: RunOptions) -> Dataset:
     for name in options.models:
         spec = presets.parse_model_name(name)
         presets.hyper(options.preset, options.dataset, spec.cell, options.overrides)
-    if not board.is_virtual and options.port is None:
+    lab.check_faults(options.faults, board, options.port)
+    if options.port is not None:
+        lab.check_port(board, options.port)
+    elif not board.is_virtual:
         lab.find_board_port(board)
     data_dir = Path(options.data_dir) if options.data_dir else None
     return load(options.dataset, data_dir, compand=options.compand)
@@ -213,15 +222,24 @@ class _Chain:
         built = [(t, firmware) for t in waiting if (firmware := self._build(t))]
         if not built:
             return
-        port = self.options.port
         try:
-            with lab.attached(self.board, port=port, state_dir=self.folder / "board") as attachment:
+            with lab.attached(
+                self.board,
+                port=self.options.port,
+                state_dir=self.folder / "board",
+                faults=self.options.faults,
+                wait_s=self.options.wait_s,
+                on_wait=self._say_who_has_it,
+            ) as attachment:
                 for t, firmware in built:
                     self._measure(attachment, t, firmware)
         except LabError as error:
             for t, firmware in built:
                 if not self._row_path(t.spec.name).exists():
                     self._failed(t, firmware, error)
+
+    def _say_who_has_it(self, holder: str) -> None:
+        self.listen(Event("wait", self.board.kind, 1, 1, f"{holder} has the board", finished=True))
 
     def _is_done(self, name: str) -> bool:
         path = self._row_path(name)
@@ -247,6 +265,7 @@ class _Chain:
             "mcu": self.board.mcu,
             "clock_hz": self.board.clock_hz,
             "seed": self.options.seed,
+            "faults": self.options.faults,
         }
 
     def _build(self, trained: TrainedModel) -> Firmware | None:
@@ -275,33 +294,48 @@ class _Chain:
     def _measure(
         self, attachment: lab.Attachment, trained: TrainedModel, firmware: Firmware
     ) -> None:
+        """Measure in as many sessions as it takes; each goes on where the last one ended."""
         name, model = trained.spec.name, trained.qmodel
         assert model is not None  # it was built
-        try:
-            self.listen(Event("flash", name))
-            log = self.folder / "logs" / f"flash-{name}.log"
-            dut, flashed = lab.ensure_firmware(attachment, model, firmware, log=log)
-            self._note_flash(name, flashed)
+        causes: list[LabError] = []
+        for _ in range(SESSIONS):
+            self._note_session(name)
             try:
-                measurement = measure(
-                    dut,
-                    model,
-                    self.windows,
-                    bench_window(model),
-                    results.Journal(self.folder / "journal" / f"{name}.jsonl"),
-                    trace=TRACE_WINDOWS,
-                    witness=attachment.witness,
-                    on_window=self._window_listener(name),
-                )
-            finally:
-                dut.close()
-        except LabError as error:
-            self._failed(trained, firmware, error)
+                measurement = self._session(attachment, name, model, firmware)
+                break
+            except LabError as error:
+                causes.append(error)
+                self.listen(Event("stream", name, detail=f"trying again: {error.message}"))
+        else:
+            self._failed(trained, firmware, causes[0])
             return
-        row = board_row(self.board, model, firmware, measurement, self._flash_facts(name))
+        row = board_row(self.board, model, firmware, measurement, self._lab_facts(name))
         detail = f"{row['status']}, {row['mismatches']} mismatches"
         self.listen(Event("stream", name, len(self.windows), len(self.windows), detail, True))
-        self._write_row(self._common(trained) | row)
+        self._write_row(self._common(trained) | row | {"board_id": attachment.board_id or None})
+
+    def _session(
+        self, attachment: lab.Attachment, name: str, model: QModel, firmware: Firmware
+    ) -> Measurement:
+        """Flash if need be, open, measure what the journal lacks, close."""
+        self.listen(Event("flash", name))
+        log = self.folder / "logs" / f"flash-{name}.log"
+        dut, flashed = lab.ensure_firmware(attachment, model, firmware, log=log)
+        self._note_flash(name, flashed)
+        try:
+            return measure(
+                dut,
+                model,
+                self.windows,
+                bench_window(model),
+                results.Journal(self.folder / "journal" / f"{name}.jsonl"),
+                trace=TRACE_WINDOWS,
+                witness=attachment.witness,
+                time_unit=self.board.time_unit,
+                on_window=self._window_listener(name),
+            )
+        finally:
+            dut.close()
 
     def _window_listener(self, name: str) -> Callable[[int, int], None]:
         return lambda done, total: self.listen(Event("stream", name, done, total))
@@ -311,21 +345,33 @@ class _Chain:
         if flashed is None:
             self.listen(Event("flash", name, 1, 1, "already on the board", finished=True))
             return
-        facts = {"uploader": f"{flashed.tool} {flashed.version}", "attempts": flashed.attempts}
+        uploads = flashed.attempts + self._facts("flash", name).get("uploads", 0)
+        facts = {"uploader": f"{flashed.tool} {flashed.version}".strip(), "uploads": uploads}
         results.write_json(self.folder / "logs" / f"flash-{name}.json", facts)
         detail = f"{flashed.tool}, {flashed.seconds:.1f} s"
         self.listen(Event("flash", name, 1, 1, detail, finished=True))
 
-    def _flash_facts(self, name: str) -> Row:
-        path = self.folder / "logs" / f"flash-{name}.json"
+    def _note_session(self, name: str) -> None:
+        """Count the sessions of a model in this run, resumed ones too."""
+        attempts = self._facts("sessions", name).get("attempts", 0) + 1
+        results.write_json(self.folder / "logs" / f"sessions-{name}.json", {"attempts": attempts})
+
+    def _facts(self, kind: str, name: str) -> Row:
+        path = self.folder / "logs" / f"{kind}-{name}.json"
         facts: Row = json.loads(path.read_text()) if path.is_file() else {}
         return facts
+
+    def _lab_facts(self, name: str) -> Row:
+        """How it was flashed, how many uploads and sessions it took, whether that is too many."""
+        facts = self._facts("flash", name) | self._facts("sessions", name)
+        flaky = facts.get("attempts", 1) > 1 or facts.get("uploads", 1) > 1
+        return facts | {"flaky": flaky}
 
     def _failed(self, trained: TrainedModel, firmware: Firmware, error: HarnessError) -> None:
         name = trained.spec.name
         self.listen(Event("stream", name, 1, 1, f"failed: {error.message}", finished=True))
         status = {"status": results.STATUS_LAB, "message": error.message}
-        self._write_row(self._common(trained) | status)
+        self._write_row(self._common(trained) | self._lab_facts(name) | status)
 
     # -- tables --------------------------------------------------------------------------------
 

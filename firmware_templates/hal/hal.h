@@ -2,9 +2,9 @@
  *
  * hal.h -- all that differs between boards: byte pipe, cycle counter, peak of the stack, reset.
  *
- * One implementation is linked: hal_avr.c, hal_samd21.c, hal_arduino.cpp or hal_posix.c. Each says
- * in its first comment what its counter counts and how far it is exact. Everything above is the
- * same on every board. */
+ * One implementation is linked: hal_avr.c, hal_samd21.c, hal_armv7m.c with a chip's own file,
+ * hal_arduino.cpp or hal_posix.c. Each says in its first comment what its counter counts and how far it
+ * is exact. Everything above is the same on every board. */
 #ifndef HAL_H
 #define HAL_H
 

@@ -27,7 +27,13 @@ enum nak_code {
 };
 
 /* What counts cycles; HELLO.timer. */
-enum hal_timer { TIMER_NONE = 0, TIMER_TIMER1 = 1, TIMER_SYSTICK = 2, TIMER_DWT = 3 };
+enum hal_timer {
+    TIMER_NONE = 0,
+    TIMER_TIMER1 = 1,
+    TIMER_SYSTICK = 2,
+    TIMER_DWT = 3,
+    TIMER_CLOCK_NS = 4              /* a clock: "cycles" are nanoseconds */
+};
 
 /* Payload sizes in bytes. */
 #define HELLO_REPLY_SIZE 78u

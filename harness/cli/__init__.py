@@ -23,6 +23,8 @@ COMMANDS = {
     "flash": ("stages", "Build a QModel's firmware and put it on a board."),
     "stream": ("stages", "Stream test windows to the board that runs a QModel."),
     "report": ("report", "Write the plots and report.html of a results folder again."),
+    "history": ("history", "What every run measured, over time."),
+    "compare": ("history", "What got worse between two runs, by more than noise."),
     "study": ("study", "Many seeds, means and intervals; our rows beside the paper's."),
     "boards": ("lab", "What boards are described, and which are attached."),
     "doctor": ("lab", "What is missing on this machine, and how to get it."),

@@ -10,6 +10,7 @@ import click
 
 from harness import doctor
 from harness.boards import find_kind, load_kinds
+from harness.cli.options import fault_option
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table
 from harness.errors import LabError
@@ -105,8 +106,14 @@ def virtual_command() -> None:
     "--flash-mode", type=click.Choice(FLASH_MODES), default=FLASH_MODES[0], show_default=True,
     help="SAM D21 boards: charge flash wait states (rws1) or none.",
 )  # fmt: skip
+@fault_option
 def up_command(
-    name: str, state_dir: Path | None, port_link: Path | None, realtime: bool, flash_mode: str
+    name: str,
+    state_dir: Path | None,
+    port_link: Path | None,
+    realtime: bool,
+    flash_mode: str,
+    faults: str,
 ) -> None:
     """Keep a virtual board running until Ctrl-C and print its port.
 
@@ -130,6 +137,7 @@ def up_command(
         flash_mode=flash_mode,
         port_link=port_link,
         called=name,
+        faults=faults,
     ) as running:
         click.echo(running.port)
         click.echo(f"virtual {name} is up; flash in {state}; Ctrl-C ends it", err=True)

@@ -17,7 +17,7 @@ Decorated = Callable[..., Any]
 def board_options(function: Decorated) -> Decorated:
     """--board NAME [--virtual] [--port PORT]."""
     function = click.option(
-        "--port", help="Serial port of the board; found by its USB id when not given."
+        "--port", help="Its serial port, found by its USB id when not given; or ssh://USER@HOST."
     )(function)
     function = click.option("--virtual", is_flag=True, help="Use the board's emulated twin.")(
         function
@@ -40,6 +40,23 @@ def optimise_option(function: Decorated) -> Decorated:
     return click.option(
         "--optimise", type=click.Choice(OPTIMISE), default=OPTIMISE[0], show_default=True,
         help="How weights are stored: fewest bytes, fewest cycles from data, or as code.",
+    )(function)  # fmt: skip
+
+
+def fault_option(function: Decorated) -> Decorated:
+    """--fault SPEC."""
+    return click.option(
+        "--fault", "faults", metavar="SPEC", default="",
+        help="What the virtual board is to do wrong, e.g. flip=1e-4,drop=1e-4,seed=7; "
+        "docs/faults.md has the words.",
+    )(function)  # fmt: skip
+
+
+def wait_option(function: Decorated) -> Decorated:
+    """--wait SECONDS."""
+    return click.option(
+        "--wait", "wait_s", type=click.FloatRange(0), default=600, show_default=True,
+        metavar="SECONDS", help="How long to wait for a board that somebody else has.",
     )(function)  # fmt: skip
 
 

@@ -10,27 +10,34 @@ from harness import run
 from harness.cli.options import (
     WindowCount,
     data_options,
+    fault_option,
     names,
     optimise_option,
     parse_overrides,
+    wait_option,
 )
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table, frame_records, percent
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.events import Event
+from harness.history import store
 from harness.report import write_report
 
 
 @click.command("run")
 @click.option("-b", "--board", help="Board kind, see `harness boards`.")
 @click.option("--virtual", is_flag=True, help="Use the board's emulated twin.")
-@click.option("--port", help="Serial port of the board; found by its USB id when not given.")
+@click.option(
+    "--port", help="Its serial port, found by its USB id when not given; or ssh://USER@HOST."
+)
 @click.option(
     "--models", default=",".join(run.DEFAULT_MODELS), show_default=True,
     help="Comma-separated; suffixes -q, -sq, -lsq leave out compression stages.",
 )  # fmt: skip
 @data_options
 @optimise_option
+@fault_option
+@wait_option
 @click.option(
     "--windows", type=WindowCount(), default=str(run.DEFAULT_WINDOWS), show_default=True,
     help="Test windows to stream, drawn over the whole test set with the seed.",
@@ -59,6 +66,8 @@ def run_command(
     overrides: tuple[str, ...],
     device: str,
     optimise: str,
+    faults: str,
+    wait_s: float,
     windows: int | None,
     out: Path,
     resume: Path | None,
@@ -66,8 +75,8 @@ def run_command(
 ) -> int:
     """The whole chain for one board: train, compress, build, flash, stream, report.
 
-    Writes a results folder and prints the summary. Exit code 0: all good; 1: a result failed;
-    2: usage; 3: the lab failed.
+    Writes a results folder, adds it to the history beside it and prints the summary. Exit code 0:
+    all good; 1: a result failed; 2: usage; 3: the lab failed.
 
     \b
     Example:
@@ -91,10 +100,13 @@ def run_command(
                 overrides=parse_overrides(overrides),
                 device=device,
                 optimise=optimise,
+                faults=faults,
+                wait_s=wait_s,
                 port=port,
                 data_dir=str(data_dir.resolve()) if data_dir else None,
             )
             result = run.start(options, out, display)
+        _remember(result.folder.resolve())
         display(Event("report", result.folder.name))
         report = write_report(result.folder)
         display(Event("report", result.folder.name, 1, 1, str(report), finished=True))
@@ -104,6 +116,21 @@ def run_command(
     else:
         _echo_summary(records, result.folder)
     return result.exit_code
+
+
+def _remember(folder: Path) -> None:
+    """Add the run to the history beside it; trouble there is said, but the run stands."""
+    history = folder.parent / store.HISTORY_NAME
+    try:
+        store.add_folder(history, folder)
+    except HarnessError as error:
+        click.echo(f"the run is not in the history: {error.message}", err=True)
+        click.echo(f"  try: {error.hint}; harness history --add {folder}", err=True)
+
+
+def _bracket(record: dict[str, object]) -> str:
+    """Both ends of the cycles where there is nothing between them."""
+    return f"{record['cycles_lo']:,.0f} to {record['cycles_hi']:,.0f}"
 
 
 def _echo_summary(records: list[dict[str, object]], folder: Path) -> None:
@@ -126,7 +153,7 @@ def _echo_summary(records: list[dict[str, object]], folder: Path) -> None:
             r["flash_bytes"],
             r["ram_static_bytes"],
             r["stack_peak_bytes"],
-            r["cycles_median"],
+            r["cycles_median"] if r["cycles_lo"] is None else _bracket(r),
             r["latency_ms"],
             r["timing_source"],
             r["status"],

@@ -187,10 +187,7 @@ def build_command(
         "model": model.name,
         "image": str(firmware.image),
         "elf": str(firmware.elf),
-        "model_flash_bytes": firmware.memory.model_flash_bytes,
-        "table_flash_bytes": firmware.memory.table_flash_bytes,
-        "flash_bytes": firmware.memory.flash_bytes,
-        "ram_static_bytes": firmware.memory.ram_static_bytes,
+        **firmware.memory.columns(),
         "optimise": firmware.optimise,
         "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
         "firmware_id": firmware.firmware_id.hex(),
@@ -208,17 +205,18 @@ def build_command(
 def _port(board: Any, port: str | None) -> str:
     """The port to use; a virtual board must be up already and named."""
     from harness.errors import UsageError
-    from harness.lab import find_board_port, refuse_pty
+    from harness.lab import find_board_port
 
     if port is None and board.is_virtual:
         raise UsageError(
             "a virtual board needs --port",
             hint=f"`harness virtual up {board.kind}` keeps one running and prints its port",
         )
-    port = port or find_board_port(board)
-    if not board.is_virtual:
-        refuse_pty(board, port)
-    return port
+    return port or find_board_port(board)
+
+
+def _say_who_has_it(holder: str) -> None:
+    click.echo(f"waiting for the board: {holder} has it", err=True)
 
 
 @click.command("flash")
@@ -234,17 +232,18 @@ def flash_command(
     Example:
       harness flash models/digits-fastgrnn-seed0.npz --board uno
     """
-    from harness.lab import Attachment, ensure_firmware
+    from harness.lab import ensure_firmware, reached
     from harness.paths import cache_dir
 
     target = resolve(board, virtual)
-    attachment = Attachment(target, _port(target, port))
+    at = _port(target, port)
     model, firmware = _built(model_file, target, optimise)
     log = cache_dir("logs") / f"flash-{target.kind}.log"
-    dut, flashed = ensure_firmware(attachment, model, firmware, log=log)
-    dut.close()
+    with reached(target, at, on_wait=_say_who_has_it) as attachment:
+        dut, flashed = ensure_firmware(attachment, model, firmware, log=log)
+        dut.close()
     click.echo(
-        f"{attachment.port}: {model.name} "
+        f"{at}: {model.name} "
         + (f"flashed with {flashed.tool}" if flashed else "already runs there")
     )
 
@@ -279,18 +278,22 @@ def stream_command(
     import tempfile
 
     from harness import bench, datasets, results
-    from harness.lab import Attachment, ensure_firmware
+    from harness.lab import ensure_firmware, reached
     from harness.reference.model import bench_window
     from harness.rows import board_row
 
     target = resolve(board, virtual)
-    attachment = Attachment(target, _port(target, port))
+    at = _port(target, port)
     model, firmware = _built(model_file, target, optimise)
     data = datasets.load(model.dataset, data_dir, compand=not no_compand)
     test = data.part("test")
     index = bench.draw_windows(len(test), windows, seed)
     chosen = bench.Windows(datasets.raw(data, "test")[index], test.y[index], index)
-    with tempfile.TemporaryDirectory() as scratch, Display() as display:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        reached(target, at, on_wait=_say_who_has_it) as attachment,
+        Display() as display,
+    ):
         dut, _ = ensure_firmware(attachment, model, firmware, log=Path(scratch) / "flash.log")
         try:
             measured = bench.measure(
@@ -299,6 +302,8 @@ def stream_command(
                 chosen,
                 bench_window(model),
                 results.Journal(Path(scratch) / "journal.jsonl"),
+                witness=attachment.witness,
+                time_unit=target.time_unit,
                 on_window=lambda done, total: display(Event("stream", model.name, done, total)),
             )
         finally:

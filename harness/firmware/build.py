@@ -37,8 +37,16 @@ CACHE_SCHEMA = 1  # raise it when the meaning of a cached build changes
 LOCAL_DEADLINE_S = 180.0
 REGISTRY_DEADLINE_S = 1200.0  # the first build downloads a compiler
 
-BUILD_FLAGS = ("-Os", "-std=gnu99", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
-# Link-time optimisation would rename and merge the symbols that the size columns add up.
+LINKER_MAP = "firmware.map"
+BUILD_FLAGS = (
+    "-Os",
+    "-std=gnu99",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Wl,--gc-sections",
+    f"-Wl,-Map=$BUILD_DIR/{LINKER_MAP}",
+)
+# Link-time optimisation would lose whose the bytes are that the size columns add up.
 BUILD_UNFLAGS = ("-flto", "-fuse-linker-plugin", "-fno-fat-lto-objects", "-std=gnu11")
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
 LENIENT = ("-Wall", "-Wextra")  # beside the headers of an Arduino core of any version
@@ -264,6 +272,7 @@ def _build(
         raise explain(log, board, name, kept)
     shutil.copyfile(elf, staging / "firmware.elf")
     shutil.copyfile(image, staging / f"firmware{image.suffix}")
+    shutil.copyfile(output / LINKER_MAP, staging / LINKER_MAP)
     shutil.rmtree(project / ".pio")
     record = {
         "elf": "firmware.elf",
@@ -339,7 +348,7 @@ def _load(folder: Path) -> Firmware | None:
             elf_sha256=record["elf_sha256"],
             compiler=record["compiler"],
             compiler_flags=record["compiler_flags"],
-            memory=measure(elf),
+            memory=measure(elf, folder / LINKER_MAP),
             storage=record["storage"],
             cached=True,
         )

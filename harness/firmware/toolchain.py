@@ -1,7 +1,7 @@
 """Which compiler builds for a board, and where PlatformIO finds it.
 
-Debian's cross compilers on PATH are used through two small PlatformIO platforms of our own, which
-need no download; otherwise PlatformIO's registry serves the user's own PlatformIO folder.
+Debian's cross compilers on PATH are used through small PlatformIO platforms of our own, which need
+no download; otherwise PlatformIO's registry serves the user's own PlatformIO folder.
 `HARNESS_TOOLCHAIN=local|platformio` forces one of them. docs/building.md tells the whole story.
 """
 
@@ -42,20 +42,37 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class LocalPlatform:
-    """A PlatformIO platform shipped here: its compiler on PATH and the Debian packages with it."""
+    """A PlatformIO platform shipped here: its compiler on PATH and the Debian packages with it.
+
+    builder: the SCons script in PLATFORMS_DIR that it shares with others; '' = it has its own.
+    registry: PlatformIO's platform of that name can build the same on this computer.
+    """
 
     name: str
     compiler: str
     packages: str
     frameworks: tuple[str, ...]
+    builder: str = ""
+    registry: bool = True
+
+
+def _bare_arm(name: str) -> LocalPlatform:
+    packages = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    return LocalPlatform(name, "arm-none-eabi-gcc", packages, ("",), "bare_arm.py")
 
 
 LOCAL_PLATFORMS = {
     "atmelavr": LocalPlatform(
         "atmelavr", "avr-gcc", "gcc-avr binutils-avr avr-libc", ("", "arduino")
     ),
-    "atmelsam": LocalPlatform(
-        "atmelsam", "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi", ("",)
+    **{name: _bare_arm(name) for name in ("atmelsam", "nordicnrf52", "ststm32")},
+    # PlatformIO's own linux_arm compiles only on the board itself, with the board's compiler.
+    "linux_arm": LocalPlatform(
+        "linux_arm",
+        "aarch64-linux-gnu-gcc",
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+        ("",),
+        registry=False,
     ),
 }
 
@@ -100,7 +117,14 @@ def find_toolchain(board: Board) -> Toolchain:
     obstacle = local_obstacle(board)
     if forced == "local" and obstacle:
         raise BuildError(f"no local toolchain for {board.kind}: {obstacle}", hint=FORCE_HINT)
-    if forced != "platformio" and not obstacle:
+    platform = LOCAL_PLATFORMS.get(board.build.platform)
+    here_only = platform is not None and not platform.registry
+    if here_only and obstacle:
+        raise BuildError(
+            f"cannot build for {board.kind}: {obstacle}",
+            hint=f"PlatformIO's {board.build.platform} has no compiler for this computer",
+        )
+    if here_only or (forced != "platformio" and not obstacle):
         return _local(board)
     return _registry(board, obstacle)
 
@@ -177,7 +201,7 @@ def _version_line(executable: str) -> str:
 
 
 def prepare_core_dir() -> Path:
-    """Our PLATFORMIO_CORE_DIR: both platforms and the tool-scons shim. Made when missing.
+    """Our PLATFORMIO_CORE_DIR: the platforms and the tool-scons shim. Made when missing.
 
     The folder's name is the hash of its contents, and it appears complete or not at all.
     """
@@ -210,6 +234,10 @@ def core_files() -> dict[str, bytes]:
     for path in sorted(PLATFORMS_DIR.glob("*/**/*")):
         if path.suffix in (".py", ".json") and path.name != "__init__.py":
             files[f"platforms/{path.relative_to(PLATFORMS_DIR).as_posix()}"] = path.read_bytes()
+    for platform in LOCAL_PLATFORMS.values():
+        if platform.builder:
+            script = (PLATFORMS_DIR / platform.builder).read_bytes()
+            files[f"platforms/{platform.name}/builder/main.py"] = script
     shim = {k: v.encode() for k, v in scons_shim(wanted_scons()).items()}
     return files | {f"packages/tool-scons/{name}": content for name, content in shim.items()}
 

@@ -8,9 +8,11 @@ can be made from any thread.
 
 from __future__ import annotations
 
+from harness.plots.bracket import cycle_brackets
 from harness.plots.confusion import COUNTS_UP_TO, confusion_counts, confusion_matrix
-from harness.plots.files import PNG_DPI, save
+from harness.plots.files import PNG_DPI, drawn, save
 from harness.plots.gallery import Plot, all_plots
+from harness.plots.history import FIGURES, history_lines
 from harness.plots.labels import LABEL_SIZE_PT, Box, place_labels
 from harness.plots.latency import latency_bars
 from harness.plots.memory import memory_bars, memory_parts
@@ -24,6 +26,7 @@ __all__ = [
     "Box",
     "COUNTS_UP_TO",
     "DARK",
+    "FIGURES",
     "HIGHLIGHT",
     "LABEL_SIZE_PT",
     "LIGHT",
@@ -41,9 +44,12 @@ __all__ = [
     "best_model",
     "confusion_counts",
     "confusion_matrix",
+    "cycle_brackets",
     "drawable",
+    "drawn",
     "format_bytes",
     "format_ms",
+    "history_lines",
     "is_highlighted",
     "latency_bars",
     "left_out",

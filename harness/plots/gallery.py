@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.plots.bracket import COLUMNS, cycle_brackets
 from harness.plots.confusion import confusion_matrix
 from harness.plots.latency import latency_bars
 from harness.plots.memory import memory_bars
@@ -32,6 +33,12 @@ _WORDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Latency of one window",
         "Median over the windows; the tick marks the 95th percentile, the whisker the maximum.",
         ("latency_ms",),
+    ),
+    "cycle_brackets": (
+        "Cycles of one window",
+        "The least and the most cycles that a window may take on a core without wait states; "
+        "the emulator cannot tell where between them. Not to be compared with exact figures.",
+        COLUMNS,
     ),
     "memory": (
         "Memory on the board",
@@ -64,11 +71,18 @@ def all_plots(
     ram_available: int | None = None,
     class_names: Sequence[str] = (),
 ) -> list[Plot]:
-    """Every figure of a report, in reading order, with captions."""
-    figures = {
-        "accuracy_vs_bytes": accuracy_vs_bytes(summary),
-        "accuracy_vs_latency": accuracy_vs_latency(summary),
-        "latency": latency_bars(summary),
+    """Every figure of a report, in reading order, with captions.
+
+    Where all that is known of time is a bracket, one figure of it takes the place of latencies.
+    """
+    figures = {"accuracy_vs_bytes": accuracy_vs_bytes(summary)}
+    has_brackets = bool(summary[list(COLUMNS)].notna().all(axis=1).any())
+    if has_brackets:
+        figures["cycle_brackets"] = cycle_brackets(summary)
+    if not has_brackets or bool(summary["latency_ms"].notna().any()):
+        figures["accuracy_vs_latency"] = accuracy_vs_latency(summary)
+        figures["latency"] = latency_bars(summary)
+    figures |= {
         "memory": memory_bars(summary, flash_available, ram_available),
         "confusion": confusion_matrix(summary, windows, class_names),
     }

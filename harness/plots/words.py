@@ -11,6 +11,7 @@ import pandas as pd
 from harness.plots.rows import drawable
 from harness.results import STATUS_DOES_NOT_FIT, STATUS_MISMATCH
 
+EMULATED = ("emulated-cycles", "estimated-bracket")  # what only a virtual board can say
 _LEFT_OUT_WORDS = {
     STATUS_DOES_NOT_FIT: "does not fit",
     "host-only": "host only",
@@ -22,7 +23,7 @@ _LEFT_OUT_WORDS = {
 def origin(summary: pd.DataFrame) -> str:
     """`silicon`, `virtual`, `mixed` or `unknown`; silicon only when every row says so."""
     kinds = set(summary["board_kind"].fillna("unknown"))
-    emulated = bool((summary["timing_source"] == "emulated-cycles").fillna(False).any())
+    emulated = bool(summary["timing_source"].isin(EMULATED).any())
     if kinds == {"silicon"}:
         return "mixed" if emulated else "silicon"
     if kinds == {"virtual"}:
@@ -34,7 +35,7 @@ def subtitle(summary: pd.DataFrame) -> str:
     """Where the numbers come from, in one line."""
     boards = ", ".join(short_name(name) for name in summary["board"].dropna().unique())
     where = {
-        "virtual": f"VIRTUAL BOARD {boards}: emulated cycles, not silicon",
+        "virtual": f"VIRTUAL BOARD {boards}: {_emulated(summary)}, not silicon",
         "silicon": f"SILICON {boards}: {_counters(summary)}",
         "mixed": f"MIXED, silicon and VIRTUAL: {boards}",
         "unknown": f"{boards}: silicon or virtual not recorded",
@@ -45,7 +46,16 @@ def subtitle(summary: pd.DataFrame) -> str:
 def _counters(summary: pd.DataFrame) -> str:
     sources = [str(source) for source in summary["timing_source"].dropna().unique()]
     timed = [source for source in sources if source != "none"]
+    if timed == ["board-clock"]:
+        return "timed by the board's clock"
     return f"cycles counted by {', '.join(timed)}" if timed else "cycles not measured"
+
+
+def _emulated(summary: pd.DataFrame) -> str:
+    sources = set(summary["timing_source"].dropna()) - {"none"}
+    if sources == {"estimated-bracket"}:
+        return "cycles estimated as a bracket"
+    return "emulated cycles" if sources or summary["timing_source"].isna().all() else "not timed"
 
 
 def latency_words(summary: pd.DataFrame) -> str:
@@ -80,6 +90,11 @@ def format_bytes(count: float) -> str:
         return f"{count:.0f} B"
     kib = count / 1024
     return f"{kib:.0f} KiB" if kib >= 100 or kib == int(kib) else f"{kib:.1f} KiB"
+
+
+def format_bracket(low: float, high: float) -> str:
+    """`134 to 216 k`, the ends rounded outwards."""
+    return f"{math.floor(low / 1000):,} to {math.ceil(high / 1000):,} k"
 
 
 def format_ms(value: float) -> str:

@@ -10,8 +10,10 @@ from markupsafe import Markup
 
 from harness import plots
 from harness.files import write_atomic
+from harness.report.memory import memory
 from harness.report.overview import banner, headline, messages, verdict
 from harness.report.provenance import details, hashes, provenance
+from harness.report.published import published
 from harness.report.record import available_flash, class_names, load, mapping, whole
 from harness.report.repeat import repeat_commands
 from harness.report.stages import stages
@@ -42,7 +44,9 @@ def write_report(folder: Path) -> Path:
         verdict=verdict(summary),
         headline=headline(summary),
         messages=messages(summary),
+        published=published(summary),
         stages=list(stages(run, [text(model) for model in summary["model"]])),
+        memory=memory(summary),
         pictures=pictures,
         details=details(summary),
         provenance=provenance(run, summary),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.report.memory import FLASH_PARTS
 from harness.report.record import Run, only, records
 from harness.report.values import DASH, number, percent, text
 from harness.results import SUMMARY_COLUMNS
@@ -36,7 +37,7 @@ def _value(column: str, value: Any) -> str:
 
 
 def _other_columns() -> list[str]:
-    hidden = HEADLINE | set(PER_MODEL_PROVENANCE)
+    hidden = HEADLINE | set(FLASH_PARTS) | set(PER_MODEL_PROVENANCE)
     return [name for name in SUMMARY_COLUMNS if name not in hidden]
 
 

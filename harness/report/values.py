@@ -47,6 +47,13 @@ def milliseconds(value: Any) -> str:
     return DASH if pd.isna(value) else plots.format_ms(float(value))
 
 
+def cycles(row: Mapping[str, Any]) -> str:
+    """The median; or both ends of a bracket, which has no median."""
+    if pd.isna(row["cycles_lo"]) or pd.isna(row["cycles_hi"]):
+        return number(row["cycles_median"])
+    return f"{number(row['cycles_lo'])} to {number(row['cycles_hi'])}"
+
+
 def interval(row: Mapping[str, Any]) -> str:
     """Wilson interval of the accuracy on the board in per cent; empty if not measured."""
     if pd.isna(row["accuracy_board"]) or pd.isna(row["windows"]) or row["windows"] <= 0:

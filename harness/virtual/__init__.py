@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-BOARDS: tuple[str, ...] = ("uno", "mega2560", "mkr1000")
+BOARDS: tuple[str, ...] = (
+    "uno",
+    "mega2560",
+    "mkr1000",
+    "due",
+    "nano33ble",
+    "nucleo_l4r5zi",
+    "rpi3",
+)

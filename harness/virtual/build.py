@@ -26,7 +26,10 @@ BUILD_TIMEOUT_S = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one emulator is built: its folders under `src`, its libraries, what they come from."""
+    """How one emulator is built: its folders under `src`, its libraries, what they come from.
+
+    Each folder is on the include path, so that what several boards share finds their `board.h`.
+    """
 
     folders: tuple[str, ...]
     libraries: tuple[str, ...] = ()
@@ -38,6 +41,11 @@ class Recipe:
         """Name of the executable."""
         return f"vboard-{self.folders[-1]}"
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of the compiler."""
+        return (*CFLAGS, *(f"-I{SOURCES / folder}" for folder in self.folders))
+
 
 AVR = Recipe(
     folders=("common", "avr"),
@@ -48,8 +56,29 @@ AVR = Recipe(
     ),
     packages="gcc libc6-dev libsimavr-dev libelf-dev",
 )
-ARMV6M = Recipe(folders=("common", "armv6m"))
-RECIPES = {"uno": AVR, "mega2560": AVR, "mkr1000": ARMV6M}
+ARMV6M = Recipe(folders=("common", "machine", "cortexm", "armv6m"))
+
+
+def _armv7m(folder: str) -> Recipe:
+    return Recipe(("common", "machine", "cortexm", "armv7m", folder), libraries=("-lm",))
+
+
+LINUX = Recipe(folders=("common", "linux"))
+RECIPES = {
+    "uno": AVR,
+    "mega2560": AVR,
+    "mkr1000": ARMV6M,
+    "due": _armv7m("sam3x"),
+    "nano33ble": _armv7m("nrf52840"),
+    "nucleo_l4r5zi": _armv7m("stm32l4r5"),
+    "rpi3": LINUX,
+}
+# Cores without main() and pty, for armv6m_core.py and armv7m_core.py.
+LIBRARIES = {
+    "armv6m": Recipe(("machine", "cortexm", "armv6m", "armv6m/library")),
+    "armv7m": Recipe(("cortexm", "armv7m", "armv7m/library"), libraries=("-lm",)),
+}
+QEMU = "qemu-aarch64"  # runs the programs of boards with Linux
 
 ARDUINO_BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 
@@ -94,29 +123,31 @@ def emulator_binary(name: str) -> Path:
 
     def build(target: Path) -> None:
         files = [str(path) for path in sources if path.suffix == ".c"]
-        command = [compiler, *CFLAGS, "-o", str(target), *files, *recipe.libraries]
+        command = [compiler, *recipe.flags, "-o", str(target), *files, *recipe.libraries]
         _run(command, what=recipe.program, packages=recipe.packages)
 
     return _cached("emulators", digest, recipe.program, build)
 
 
-def core_library() -> Path:
-    """The Cortex-M0+ and its board without process and pty, as a shared library (armv6m_core.py).
+def core_library(name: str = "armv6m") -> Path:
+    """A simulated core without process and pty as a shared library; `name` is a key of LIBRARIES.
 
-    Raises as `emulator_binary` does.
+    armv6m comes with its board (armv6m_core.py), armv7m alone (armv7m_core.py). Raises as
+    `emulator_binary` does.
     """
+    recipe = LIBRARIES.get(name)
+    if recipe is None:
+        raise near_miss("simulated core", name, LIBRARIES)
     compiler = os.environ.get("CC", "gcc")
-    folders = (SOURCES / "armv6m", SOURCES / "armv6m" / "library")
-    sources = sorted(p for f in folders for p in f.glob("*.[ch]") if p.name != "main.c")
-    flags = (*CFLAGS, "-shared", "-fPIC")
-    packages = ARMV6M.packages
+    sources = [path for path in _sources(recipe) if path.name != "main.c"]
 
     def build(target: Path) -> None:
         files = [str(path) for path in sources if path.suffix == ".c"]
-        _run([compiler, *flags, "-o", str(target), *files], what="libarmv6m", packages=packages)
+        command = [compiler, *recipe.flags, "-shared", "-fPIC", "-o", str(target), *files]
+        _run([*command, *recipe.libraries], what=f"lib{name}", packages=recipe.packages)
 
-    digest = _digest([_version(compiler, packages), *flags], sources)
-    return _cached("emulators", digest, "libarmv6m.so", build)
+    digest = _digest([_version(compiler, recipe.packages), *CFLAGS, "-shared"], sources)
+    return _cached("emulators", digest, f"lib{name}.so", build)
 
 
 def optiboot_hex() -> Path:
@@ -127,6 +158,14 @@ def optiboot_hex() -> Path:
     inputs = sorted(path for path in OPTIBOOT_DIR.iterdir() if path.suffix in {".c", ".h"})
     digest = _digest([_version("avr-gcc", AVR_PACKAGES), *OPTIBOOT_COMPILE, *OPTIBOOT_LINK], inputs)
     return _cached("optiboot", digest, "optiboot.hex", _build_optiboot)
+
+
+def qemu_path() -> Path:
+    """qemu's user-mode emulation of AArch64. Raises LabError when it is not installed."""
+    found = shutil.which(QEMU)
+    if found is None:
+        raise LabError(f"{QEMU} is not on PATH", hint=_install("qemu-user"))
+    return Path(found)
 
 
 def stk500v2_hex() -> Path:

@@ -6,90 +6,61 @@ import json
 import os
 import select
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from harness.errors import LabError, UsageError, near_miss
-from harness.virtual import BOARDS
-from harness.virtual.build import emulator_binary, optiboot_hex, stk500v2_hex
+from harness.virtual.build import emulator_binary, optiboot_hex, qemu_path, stk500v2_hex
+from harness.virtual.control import Control
+from harness.virtual.faults import parse_faults
 
 START_TIMEOUT_S = 15.0
-REQUEST_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+CONTROL = "ctl"  # the socket in the board's private folder
 FLASH_MODES = ("zero-wait", "rws1")
-# What the port of a board is called, before the board's name. bossac takes one for USB when its
-# name contains ttyACM.
-PORT_PREFIXES = {"uno": "ttyUSB", "mega2560": "ttyUSB", "mkr1000": "ttyACM"}
 LAST_WORDS_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class AvrBoard:
-    """What the emulator of the AVR boards has to be told: libsimavr's MCU and the bootloader."""
+class Emulated:
+    """What an emulator has to be told to be one board.
 
-    mcu: str
-    bootloader_hex: Callable[[], Path]
+    Fields
+        port_prefix  of its port's name; bossac takes one with `ttyACM` for USB
+        options      arguments beyond the common ones, for the board at that port
+        flash_modes  whether it has wait states to choose from
+    """
+
+    port_prefix: str
+    options: Callable[[Path], list[str]] = lambda port: []
+    flash_modes: tuple[str, ...] = FLASH_MODES[:1]
 
 
-AVR_BOARDS = {
-    "uno": AvrBoard("atmega328p", optiboot_hex),
-    "mega2560": AvrBoard("atmega2560", stk500v2_hex),
+def _avr(mcu: str, bootloader_hex: Callable[[], Path]) -> Emulated:
+    return Emulated("ttyUSB", lambda port: ["--mcu", mcu, "--boot", str(bootloader_hex())])
+
+
+def _linux(port: Path) -> list[str]:
+    return ["--emulator", str(qemu_path()), "--program", str(program_beside(port))]
+
+
+EMULATED = {
+    "uno": _avr("atmega328p", optiboot_hex),
+    "mega2560": _avr("atmega2560", stk500v2_hex),
+    "mkr1000": Emulated("ttyACM", flash_modes=FLASH_MODES),
+    "due": Emulated("ttyACM"),
+    "nano33ble": Emulated("ttyACM"),
+    "nucleo_l4r5zi": Emulated("ttyACM"),
+    "rpi3": Emulated("tty", _linux),
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why the MCU stopped: `pc` and `address` are byte addresses (or `address` an opcode)."""
-
-    reason: str
-    pc: int
-    address: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardStatus:
-    """The answer to `status`; docs/virtual-boards.md says what each field counts."""
-
-    board: str
-    state: str  # running, sleeping, bootloader, fault
-    cycles: int
-    instructions: int
-    clock_hz: int
-    resets: int
-    rx_bytes: int
-    tx_bytes: int
-    rx_overruns: int
-    min_sp: int
-    marks_count: int
-    marks_cycles: int
-    marks_first_cycles: int
-    marks_last_cycles: int
-    fault: Fault | None
-
-    @classmethod
-    def parse(cls, line: str) -> BoardStatus:
-        """From the JSON line; a member that is not a field here is ignored."""
-        try:
-            found: dict[str, Any] = json.loads(line)
-            values = {field.name: found[field.name] for field in fields(cls)}
-            if values["fault"] is not None:
-                fault = values["fault"]
-                values["fault"] = Fault(
-                    reason=fault["reason"], pc=fault["pc"], address=fault["address"]
-                )
-            return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise LabError(f"the virtual board answered {line!r} to a status request") from error
-
-
-class VirtualBoard:
+class VirtualBoard(Control):
     """A running emulator. Use as a context manager, or call `stop`.
 
     Example::
@@ -101,12 +72,11 @@ class VirtualBoard:
     def __init__(
         self, process: subprocess.Popen[bytes], port: Path, run_dir: Path, log: Path
     ) -> None:
+        super().__init__(run_dir / CONTROL)
         self._process = process
         self._port = port
         self._run_dir = run_dir
         self._log = log
-        self._control: socket.socket | None = None
-        self._unread = b""
 
     @classmethod
     def start(
@@ -118,24 +88,29 @@ class VirtualBoard:
         flash_mode: str = "zero-wait",
         port_link: Path | None = None,
         called: str | None = None,
+        faults: str = "",
     ) -> VirtualBoard:
         """Starts board `name` with its flash, log and (unless given) port link in `state_dir`.
 
         `flash_mode` is for the mkr1000 only. `called` is what the board says it is, for a kind
-        that borrows the emulator of another. Returns once the port can be opened.
+        that borrows the emulator of another. `faults` is what it is to do wrong
+        (docs/faults.md). Returns once the port can be opened.
         """
+        if name not in EMULATED:
+            raise near_miss("virtual board", name, EMULATED)
         called = called or name
-        options = _board_options(name, flash_mode)
         binary = emulator_binary(name)
         state_dir = state_dir.resolve()
         state_dir.mkdir(parents=True, exist_ok=True)
-        port = port_link or state_dir / f"{PORT_PREFIXES[name]}-{called}"
+        port = port_link or state_dir / f"{EMULATED[name].port_prefix}-{called}"
+        options = _board_options(name, flash_mode, port)
         run_dir = _short_dir()
         log = state_dir / "board.log"
         command = [
             *(str(binary), "--state-dir", str(state_dir), "--port-link", str(port)),
-            *("--control", str(run_dir / "ctl"), "--owner-stdin", "--board", called),
+            *("--control", str(run_dir / CONTROL), "--owner-stdin", "--board", called),
             *(["--realtime"] if realtime else []),
+            *(["--fault", parse_faults(faults)] if faults else []),
             *options,
         ]
         with log.open("wb") as log_file:
@@ -169,16 +144,8 @@ class VirtualBoard:
         """What the emulator wrote to stderr: events, one JSON object per line."""
         return self._log
 
-    def status(self) -> BoardStatus:
-        return BoardStatus.parse(self._request("status"))
-
-    def reset(self) -> None:
-        """Pulls the reset line, as the button on the board does."""
-        self._request("reset")
-
     def stop(self) -> None:
         """Ends the board; its flash is saved. Can be called twice."""
-        self._close_control()
         if self._process.stdin:
             self._process.stdin.close()  # the end of its owner, hence its own
         for escalate in (self._process.terminate, self._process.kill, None):
@@ -218,43 +185,6 @@ class VirtualBoard:
         if json.loads(line).get("event") != "ready":
             raise self._failed(f"said {line!r} instead of being ready")
 
-    def _request(self, word: str) -> str:
-        try:
-            control = self._connected()
-            control.sendall(word.encode() + b"\n")
-            return self._read_line(control)
-        except (OSError, EOFError) as error:
-            self._close_control()
-            raise self._failed(
-                f"did not answer {word!r} ({error or 'connection closed'})"
-            ) from error
-
-    def _connected(self) -> socket.socket:
-        if self._control is None:
-            control = socket.socket(socket.AF_UNIX)
-            control.settimeout(REQUEST_TIMEOUT_S)
-            self._control = control
-            control.connect(str(self._run_dir / "ctl"))
-        return self._control
-
-    def _read_line(self, control: socket.socket) -> str:
-        deadline = time.monotonic() + REQUEST_TIMEOUT_S
-        while b"\n" not in self._unread:
-            if time.monotonic() > deadline:
-                raise TimeoutError("no whole line in time")
-            piece = control.recv(4096)
-            if not piece:
-                raise EOFError
-            self._unread += piece
-        line, self._unread = self._unread.split(b"\n", 1)
-        return line.decode()
-
-    def _close_control(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        self._control = None
-        self._unread = b""
-
     def _failed(self, what: str) -> LabError:
         status = self._process.poll()
         state = "runs" if status is None else f"ended with status {status}"
@@ -263,17 +193,19 @@ class VirtualBoard:
         return LabError(f"{message}; its last words:\n{words}" if words else message)
 
 
-def _board_options(name: str, flash_mode: str) -> list[str]:
-    if name not in BOARDS:
-        raise near_miss("virtual board", name, BOARDS)
+def _board_options(name: str, flash_mode: str, port: Path) -> list[str]:
+    modes = EMULATED[name].flash_modes
     if flash_mode not in FLASH_MODES:
         raise near_miss("flash mode", flash_mode, FLASH_MODES)
-    avr = AVR_BOARDS.get(name)
-    if avr is None:
-        return ["--flash-mode", flash_mode]
-    if flash_mode != "zero-wait":
+    if flash_mode not in modes:
         raise UsageError(f"the {name}'s flash has no wait states", hint="drop the flash mode")
-    return ["--mcu", avr.mcu, "--boot", str(avr.bootloader_hex())]
+    chosen = ["--flash-mode", flash_mode] if len(modes) > 1 else []
+    return [*EMULATED[name].options(port), *chosen]
+
+
+def program_beside(port: Path) -> Path:
+    """Where a virtual board that runs Linux finds its firmware: beside its port."""
+    return port.with_name(f"{port.name}.elf")
 
 
 def _short_dir() -> Path:

@@ -14,7 +14,10 @@ def test_every_check_that_fails_says_what_to_do(cache, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path))
     found = by_name()
-    for name in ("avr-gcc", "arm-none-eabi-gcc", "avrdude", "bossac"):
+    for name in (
+        *("avr-gcc", "arm-none-eabi-gcc", "aarch64-linux-gnu-gcc"),
+        *("avrdude", "bossac", "ssh", "qemu-aarch64"),
+    ):
         assert not found[name].ok
         assert found[name].fix.startswith("apt-get install ")
     for check in found.values():
@@ -25,7 +28,10 @@ def test_every_check_that_fails_says_what_to_do(cache, monkeypatch, tmp_path):
 @pytest.mark.emulated
 def test_tools_are_found_with_their_versions(cache):
     found = by_name()
-    for name in ("python", "avr-gcc", "arm-none-eabi-gcc", "avrdude", "bossac", "platformio"):
+    for name in (
+        *("python", "avr-gcc", "arm-none-eabi-gcc", "aarch64-linux-gnu-gcc"),
+        *("avrdude", "bossac", "ssh", "platformio"),
+    ):
         assert found[name].ok, found[name]
         assert any(c.isdigit() for c in found[name].detail)
 

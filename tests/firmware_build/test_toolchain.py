@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.boards import find_kind
+from harness.boards import find_kind, load_kinds
 from harness.errors import BuildError
 from harness.firmware import toolchain
 from harness.firmware.toolchain import find_toolchain, prepare_core_dir, scons_shim
@@ -143,3 +143,18 @@ def test_another_compiler_is_another_fingerprint(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     assert shutil.which("avr-gcc") == str(script)
     assert find_toolchain(UNO).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in load_kinds().values() if k.has_virtual_twin], ids=lambda k: k.name
+)
+def test_the_firmware_of_every_twin_builds_without_the_registry(kind):
+    assert toolchain.local_obstacle(kind.virtual()) == ""
+
+
+def test_the_arm_platforms_share_one_builder(cache):
+    core = toolchain.prepare_core_dir()
+    shared = (toolchain.PLATFORMS_DIR / "bare_arm.py").read_bytes()
+    for name in ("atmelsam", "nordicnrf52", "ststm32"):
+        assert (core / "platforms" / name / "builder" / "main.py").read_bytes() == shared
+        assert (core / "platforms" / name / "platform.json").is_file()

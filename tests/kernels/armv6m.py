@@ -1,4 +1,4 @@
-"""Calls functions of firmware_templates on the emulated Cortex-M0+, with their cycles."""
+"""Calls functions of firmware_templates on an emulated Cortex-M, with their cycles."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from elftools.elf.elffile import ELFFile
 
 from harness.virtual.armv6m_core import LR, PC, RAM_BASE, RAM_BYTES, SP, Core
+from harness.virtual.simulated_core import SimulatedCore
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_templates"
 FLAGS = (
-    "-mcpu=cortex-m0plus",
     "-mthumb",
     "-std=c99",
     "-Os",
@@ -33,12 +33,16 @@ CALLEE_SAVED = range(4, 12)
 class Program:
     """Sources linked at CODE; `call` runs one of their functions."""
 
+    cpu = "cortex-m0plus"
+    kernels: tuple[str, ...] = ("armv6m",)  # folders, the first wins
+
     def __init__(self, *sources: Path | str, include: Sequence[Path] = ()) -> None:
-        self.core = Core(bare=True)
+        self.core = self.new_core()
         with tempfile.TemporaryDirectory() as folder:
             elf = Path(folder) / "out.elf"
             command = [
                 "arm-none-eabi-gcc",
+                f"-mcpu={self.cpu}",
                 *FLAGS,
                 "-nostdlib",
                 f"-Wl,-Ttext={CODE:#x},-Tdata={RAM_BASE:#x},-e0,--build-id=none",
@@ -49,7 +53,7 @@ class Program:
                 f"-I{p}"
                 for p in (
                     *include,
-                    TEMPLATES / "kernels" / "armv6m",
+                    *(TEMPLATES / "kernels" / folder for folder in self.kernels),
                     TEMPLATES / "kernels",
                     TEMPLATES / "cells",
                     TEMPLATES / "core",
@@ -65,6 +69,9 @@ class Program:
         self.core.reset()
         self._start = -(-self.symbols["_end"] // 8) * 8
         self._heap = self._start
+
+    def new_core(self) -> SimulatedCore:
+        return Core(bare=True)
 
     def _load(self, elf: ELFFile) -> None:
         for segment in elf.iter_segments():

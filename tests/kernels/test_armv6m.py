@@ -29,27 +29,29 @@ pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
 POLICIES = ("size", "balanced", "speed")
 NOT_THE_NETWORK = re.compile(r"(hal|startup)_|(main|app|measure|requests|cobs|crc32|frame)\.c")
-ELEMENTS = {"s16": np.int16, "s32": np.int32}
+ELEMENTS = {"s8": np.int8, "s16": np.int16, "s32": np.int32}
 
 
 class Network:
     """A model's firmware without link and HAL, called step by step."""
 
+    core, hal, program_type = "cortex-m0plus", "samd21", Program
+
     def __init__(self, model, optimise, folder) -> None:
         self.rendered = render_sources(
             model,
             board_name="test",
-            hal="samd21",
+            hal=self.hal,
             clock_hz=48_000_000,
             baud=115_200,
             max_payload=1024,
             bench_raw=random_raw(model, 1)[0],
             destination=folder / "src",
-            core="cortex-m0plus",
+            core=self.core,
             optimise=optimise,
         )
         sources = [p for p in self.rendered.sources if not NOT_THE_NETWORK.match(p.name)]
-        self.program = Program(*sources, include=[self.rendered.folder])
+        self.program = self.program_type(*sources, include=[self.rendered.folder])
         header = (self.rendered.folder / "model_data.h").read_text()
         self.element = ELEMENTS[re.search(r"RNN_H_TYPE (\w+)", header)[1]]
         self.dims = model.dims
@@ -69,8 +71,8 @@ class Network:
         return self.program.read(self.program.symbols[symbol], dtype, count)
 
 
-def check(model, optimise, folder, seed):
-    network, raw = Network(model, optimise, folder), random_raw(model, 2, seed)
+def check(model, optimise, folder, seed, network_type=Network):
+    network, raw = network_type(model, optimise, folder), random_raw(model, 2, seed)
     expected = run(model, raw, trace=True)
     for n, window in enumerate(raw):
         hidden, logits, clamps = network.window(window)

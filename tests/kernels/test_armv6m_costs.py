@@ -26,24 +26,33 @@ OVERHEAD = 60  # saving registers, loading addresses
 TOLERANCE = 0.06
 
 
+def keep_only(name, core, model, folder, monkeypatch, network_type=Network):
+    """A network whose products all have one form, with its plan and room for their sums."""
+    only = replace(core, forms=tuple(f for f in core.forms if f.name in (name, "dense")))
+    if name != "dense":  # the classifier is; the others must not be
+        dense = next(form for form in only.forms if form.name == "dense")
+        slow = replace(dense, cost=dict.fromkeys(dense.cost, Cost(call=1e9)))
+        only = replace(only, forms=(*(f for f in only.forms if f.name == name), slow))
+    policy = "speed" if name == "code" else "balanced"
+    plan = make_plan(model, only, policy)
+    assert {form.name for p, form in plan.kept if p.name != "F"} == {name}
+    monkeypatch.setattr("harness.firmware.render.core_of", lambda _: only)
+    network = network_type(model, policy, folder)
+    assert network.rendered.storage == plan.storage
+    network.program.call("rnn_model_reset")
+    sums = np.zeros(model.cell_class.rows(model.dims) + 3, np.int32)
+    return network.program, network.program.place(sums), plan
+
+
+def expected_cycles(plan):
+    return sum(form.cycles(p) for p, form in plan.kept if p.name != "F")
+
+
 @pytest.mark.parametrize(("name", "shape"), CASES, ids=str)
 def test_a_product_costs_what_was_expected(name, shape, tmp_path, monkeypatch):
     hidden, features, density = shape
     model = random_qmodel("rnn", hidden=hidden, features=features, density=density, companded=False)
     core = core_of("cortex-m0plus")
-    only = replace(core, forms=tuple(f for f in core.forms if f.name in (name, "dense")))
-    if name != "dense":  # the classifier is; the others must not be
-        dense = next(form for form in only.forms if form.name == "dense")
-        slow = replace(dense, cost=dict.fromkeys(("s16", "s32"), Cost(call=1e9)))
-        only = replace(only, forms=(*(f for f in only.forms if f.name == name), slow))
-    plan = make_plan(model, only, "speed" if name == "code" else "balanced")
-    assert {form.name for p, form in plan.kept if p.name != "F"} == {name}
-    monkeypatch.setattr("harness.firmware.render.core_of", lambda _: only)
-    network = Network(model, "speed" if name == "code" else "balanced", tmp_path)
-    assert network.rendered.storage == plan.storage
-    program = network.program
-    program.call("rnn_model_reset")
-    acc = program.place(np.zeros(model.cell_class.rows(model.dims) + 3, np.int32))
-    cycles = program.call("rnn_products", acc)
-    expected = sum(form.cycles(p) for p, form in plan.kept if p.name != "F")
+    program, sums, plan = keep_only(name, core, model, tmp_path, monkeypatch)
+    cycles, expected = program.call("rnn_products", sums), expected_cycles(plan)
     assert abs(cycles - expected) <= OVERHEAD + TOLERANCE * expected

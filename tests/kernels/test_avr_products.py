@@ -22,7 +22,8 @@ from harness.firmware.plan import make_plan
 from harness.firmware.render import render_sources
 from harness.qmodel import QModel
 from harness.reference.ops import Saturations
-from harness.virtual.process import BoardStatus, VirtualBoard
+from harness.virtual.control import BoardStatus
+from harness.virtual.process import VirtualBoard
 from tests.models import random_qmodel
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]

@@ -16,7 +16,6 @@ from tests.models import random_qmodel, random_raw
 from .configurations import CONFIGURATIONS
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
-STUBS = Path(__file__).parent / "firmware"
 SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 TARGETS = {
     "gcc": ("posix", ("gcc",)),
@@ -115,13 +114,3 @@ def test_bare_metal_samd21_links(tmp_path):
     assert ram <= 2_700
     symbols = must_run(["arm-none-eabi-nm", elf], folder)
     assert re.search(r"^00002000 \w vectors$", symbols, re.MULTILINE), symbols
-
-
-@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
-def test_arduino_hal_compiles(core, tmp_path):
-    rendered = render(random_qmodel("fastgrnn"), "arduino", tmp_path / "arduino")
-    sources = {path.suffix: path for path in rendered.sources}
-    assert ".cpp" in sources
-    warnings = [flag for flag in STRICT if not flag.startswith("-std")]
-    command = ["arm-none-eabi-g++", f"-mcpu={core}", "-mthumb", "-std=gnu++11", *warnings, "-Os"]
-    must_run([*command, f"-I{STUBS}", "-S", sources[".cpp"]], tmp_path)

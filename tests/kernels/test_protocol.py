@@ -100,7 +100,7 @@ def test_banner_and_hello_say_the_same(silent):
     assert (hello.board, hello.clock_hz, hello.credit_bytes) == (BOARD_NAME, CLOCK_HZ, MAX_PAYLOAD)
     assert (hello.features, hello.hidden, hello.classes) == (3, 7, 4)
     assert (hello.steps, hello.bench_steps) == (6, 4)
-    assert (hello.timer, hello.state_bytes) == (0, 2)
+    assert (hello.timer, hello.state_bytes) == (4, 2)
     assert hello.model_sha256 == MODEL.sha256
     assert int(hello.firmware_id, 16) != 0
 

@@ -25,6 +25,8 @@ MEASURED = [
     ("uno", "fastgrnn-16-lr", "balanced"),
     ("uno", "fastgrnn-16-lr-s8-t8", "speed"),
     ("uno", "lstm-16", "balanced"),
+    ("nano33ble", "fastgrnn-16", "balanced"),
+    ("due", "lstm-16", "balanced"),
 ]
 
 

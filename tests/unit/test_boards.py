@@ -47,10 +47,30 @@ def test_shipped_boards_resolve():
     assert {"uno", "mega2560", "mkr1000", "zero", "feather_m0"} <= set(kinds)
     for kind in kinds.values():
         assert not kind.silicon().is_virtual
-        assert kind.silicon().timing_source in ("timer1", "systick", "dwt", "none")
+        assert kind.silicon().timing_source in ("timer1", "systick", "dwt", "board-clock", "none")
         if kind.has_virtual_twin:
-            assert kind.virtual().timing_source == "emulated-cycles"
+            assert kind.virtual().timing_source in (
+                "emulated-cycles",
+                "estimated-bracket",
+                "none",
+            )
             assert kind.virtual().board_kind == "virtual"
+
+
+def test_an_emulator_that_keeps_no_time_times_nothing():
+    rpi3 = find_kind("rpi3")
+    assert (rpi3.silicon().timing_source, rpi3.silicon().time_unit) == ("board-clock", "ns")
+    assert (rpi3.virtual().timing_source, rpi3.virtual().time_unit) == ("none", "")
+    uno = find_kind("uno")
+    assert (uno.silicon().time_unit, uno.virtual().time_unit) == ("cycles", "cycles")
+
+
+def test_a_core_without_exact_timing_gives_a_bracket_on_the_twin_only():
+    for name in ("due", "nano33ble", "nucleo_l4r5zi"):
+        kind = find_kind(name)
+        assert (kind.silicon().timing_source, kind.silicon().time_unit) == ("dwt", "cycles")
+        assert kind.virtual().timing_source == "estimated-bracket"
+        assert kind.virtual().time_unit == "bracket"
 
 
 def test_every_twin_has_an_emulator():

@@ -23,12 +23,14 @@ ALLOWED = {
     "results": "errors files",
     "link": "errors",
     "virtual": "errors paths tools",
+    "remote": "errors",
     "firmware": "boards errors paths qmodel reference tools",
-    "flash": "boards errors link tools",
+    "flash": "boards errors link remote tools",
     "fused": "errors paths tools",
     "doctor": "boards errors firmware flash fused paths tools virtual",
     "bench": "errors link qmodel reference results",
-    "lab": "bench boards errors firmware flash link qmodel virtual",
+    "lab": "bench boards errors firmware flash link locks qmodel remote virtual",
+    "locks": "errors",
     "datasets": "errors files paths reference",
     "presets": "errors reference",
     "models": "errors fused presets reference",
@@ -41,15 +43,17 @@ ALLOWED = {
     "train",
     "pipeline": "compress datasets errors files floatmodel fused paths presets qmodel quantize "
     "reference tools train",
-    "plots": "errors files results",
-    "report": "errors files plots results",
+    "plots": "errors files history results",
+    "report": "errors files history plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
     "run": "bench boards datasets errors events firmware flash lab pipeline presets provenance "
-    "reference results rows",
+    "qmodel reference results rows",
     "study": "boards datasets errors events files firmware language language_presets paths "
     "pipeline presets provenance qmodel reference results run tools",
-    "cli": "bench boards datasets doctor errors events files firmware lab link paths pipeline "
-    "plots presets qmodel reference report results rows run study virtual",
+    "history": "errors results study",
+    "pytest_plugin": "boards errors flash lab link",
+    "cli": "bench boards datasets doctor errors events files firmware history lab link paths "
+    "pipeline plots presets qmodel reference report results rows run study virtual",
 }
 # Third-party package -> the modules that may import it.
 GUARDED = {
@@ -70,12 +74,21 @@ GUARDED = {
     "matplotlib": {"plots"},
     "click": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"firmware", "report/page"},
+    "jinja2": {"firmware", "report/page", "report/site"},
     "elftools": {"firmware/elf"},
     "sklearn": {"datasets/digits"},
 }
 # Commands that do not train, with arguments that end quickly.
-TORCH_FREE = ["--help", "boards", "doctor --help", "report --help", "flash --help", "stream --help"]
+TORCH_FREE = [
+    "--help",
+    "boards",
+    "doctor --help",
+    "history --help",
+    "compare --help",
+    "report --help",
+    "flash --help",
+    "stream --help",
+]
 
 
 def modules():

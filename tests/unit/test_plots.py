@@ -110,6 +110,46 @@ def test_latency_bars_are_medians_with_p95_and_max(drawn):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["fastgrnn", "gru", "ornn"]
 
 
+def bracket_rows(**changes):
+    """Rows of a board whose emulator counts a bracket."""
+    exact = ("cycles_median", "cycles_p95", "cycles_max", "latency_ms")
+    bracket = {"timing_source": "estimated-bracket", "cycles_lo": 120e3, "cycles_hi": 200e3}
+    return [row | dict.fromkeys(exact) | bracket | changes for row in summary_rows()[1:4]]
+
+
+def test_brackets_reach_from_end_to_end_in_the_order_of_the_table():
+    rows = bracket_rows()
+    rows[1]["cycles_lo"], rows[1]["cycles_hi"] = 50_400.0, 61_200.0  # faster, yet not on top
+    figure = plots.cycle_brackets(results.summary_frame(rows))
+    (axes,) = figure.axes
+    assert [c.patches[0].get_x() for c in axes.containers] == pytest.approx([120, 50.4, 120])
+    assert [c.patches[0].get_width() for c in axes.containers] == pytest.approx([80, 10.8, 80])
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["fastgrnn", "gru", "ornn"]
+    assert "50 to 62 k" in words(figure)  # rounded outwards
+    assert "cycles estimated as a bracket, not silicon" in " ".join(words(figure).split())
+
+
+def test_a_bracket_takes_the_place_of_latencies():
+    bracket = results.summary_frame(bracket_rows())
+    names = [plot.name for plot in plots.all_plots(bracket, make_windows())]
+    assert names == ["accuracy_vs_bytes", "cycle_brackets", "memory", "confusion"]
+
+
+def test_brackets_and_exact_figures_are_never_in_one_figure():
+    exact = [row | {"model": f"{row['model']}-q"} for row in summary_rows()[1:3]]
+    mixed = results.summary_frame(bracket_rows() + exact)
+    figures = {p.name: p.figure for p in plots.all_plots(mixed, make_windows())}
+    (latency,) = figures["latency"].axes
+    (brackets,) = figures["cycle_brackets"].axes
+    assert [t.get_text() for t in latency.get_yticklabels()] == ["fastgrnn-q", "gru-q"]
+    assert [t.get_text() for t in brackets.get_yticklabels()] == ["fastgrnn", "gru", "ornn"]
+
+
+def test_an_estimate_never_passes_for_silicon():
+    frame = results.summary_frame(bracket_rows(board_kind="silicon"))
+    assert plots.origin(frame) == "mixed"
+
+
 def test_memory_bars_stack_up_to_the_totals(drawn):
     flash, ram = drawn["memory"].figure.axes
     parts = {c.get_label(): [p.get_width() * 1024 for p in c.patches] for c in flash.containers}
@@ -184,7 +224,17 @@ def test_every_figure_and_caption_says_virtual(drawn):
         ),
         ({"board_kind": "silicon", "timing_source": "none"}, "silicon", "SILICON uno: cycles not"),
         ({"board_kind": "silicon", "timing_source": "emulated-cycles"}, "mixed", "MIXED"),
+        (
+            {"board_kind": "silicon", "timing_source": "board-clock"},
+            "silicon",
+            "SILICON uno: timed by the board's clock",
+        ),
         ({"board_kind": "virtual"}, "virtual", "VIRTUAL"),
+        (
+            {"board_kind": "virtual", "timing_source": "none"},
+            "virtual",
+            "VIRTUAL BOARD uno: not timed, not silicon",
+        ),
         ({"board_kind": None}, "unknown", "uno: silicon or virtual not recorded"),
     ],
 )

@@ -153,6 +153,16 @@ def test_values_of_the_table(page):
     ]  # fmt: skip
 
 
+def test_a_bracket_is_shown_as_a_bracket_and_no_latency_with_it(tmp_path, without_pictures):
+    bracket = {"timing_source": "estimated-bracket", "cycles_lo": 120_000.0, "cycles_hi": 191_000.0}
+    for name in ("cycles_median", "cycles_p95", "cycles_max", "latency_ms"):
+        bracket[name] = None
+    page = page_of(tmp_path, rows=[summary_rows()[0] | bracket])
+    assert cells(page, "fastgrnn")[-2:] == ["120\u202f000 to 191\u202f000", "–"]
+    banner = words(page.split("<body>")[1].split("</div>")[0])
+    assert "cycles estimated as a bracket, not measured on silicon" in banner
+
+
 def test_what_was_not_measured_is_a_dash_not_zero(page):
     assert cells(page, "gru")[9] == "–"
     assert cells(page, "lstm") == ["does-not-fit", "95.00"] + ["–"] * 10
@@ -191,6 +201,26 @@ def test_stages_follow_the_table_and_say_what_was_judged(page):
     assert "low-rank L, float 95.50 float, validation 4\u202f936 1.0 × density_w 1" in said
     assert "quantised Q, integer 94.01 integer, validation 1\u202f234 4.0 ×" in said
     assert "Q byte quantised 91.00 integer 2\u202f000 1.0 ×" in said
+
+
+def test_flash_by_part_is_shown_for_what_was_built(tmp_path, page, without_pictures):
+    parts = {"kernel": 2000, "link": 900, "app": 2300, "hal": 600, "libc": 240, "other": 979}
+    assert sum(parts.values()) + 1234 + 512 == 8765
+    rows = summary_rows()
+    rows[0] |= {f"{part}_flash_bytes": size for part, size in parts.items()}
+    table = page_of(tmp_path, rows=rows).split('id="bytes"')[1].split("<h2")[0]
+    assert re.search(r"model tables kernels link app HAL C library gaps flash", flat(table))
+    assert (
+        "fastgrnn 1\u202f234 512 2\u202f000 900 2\u202f300 600 240 979 8\u202f765 654 210"
+        in flat(table)
+    )
+    assert "gru 1\u202f234 512 – – – – – – 8\u202f765 654 –" in flat(table)  # parts not known
+    assert "lstm" not in table  # did not fit: no image
+    assert "kernel_" not in page.split('id="details"')[1]
+
+
+def flat(part):
+    return re.sub(r"[ \n]+", " ", words("<p" + part))
 
 
 # --- safe and self-contained -------------------------------------------------------------------

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.virtual.process import BoardStatus, VirtualBoard
+from harness.virtual.control import BoardStatus
+from harness.virtual.process import VirtualBoard
 
 from .conftest import Client, Firmware, Mcu, eventually, opened
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "applet.h"
 #include "memory.h"
 
 #define NVMCTRL_BASE 0x41004000u
@@ -15,7 +16,6 @@
 
 #define ERASED 0xFFFFFFFFu
 #define APPLET_RETURN 0xF8u             /* where an applet's LR points: the stub's own loop */
-#define APPLET_CYCLES 480000000u        /* ten seconds, then it is stopped */
 
 /* ---- memory map ---- */
 
@@ -64,7 +64,7 @@ static void bus_event(void *context)
     b->cpu.device_at = NEVER;
     for (unsigned i = 0; i < BOARD_SERCOMS; i++) {
         sercom_service(&b->sercom[i]);
-        uint64_t at = sercom_next_event(&b->sercom[i]);
+        uint64_t at = uart_next_event(&b->sercom[i].uart);
         next = at < next ? at : next;
     }
     b->cpu.device_at = next;
@@ -101,26 +101,10 @@ static void monitor_program(void *context, uint32_t address, uint32_t source, ui
     }
 }
 
-static bool applet_runs(const struct cpu *cpu, uint64_t give_up)
-{
-    return cpu->pc != APPLET_RETURN && cpu->cycles < give_up && cpu->fault == FAULT_NONE &&
-           !cpu->sleeping && !cpu->locked_up && !cpu->reset_requested;
-}
-
-/* An applet, uploaded into RAM, runs on the simulated core until it returns, faults or sleeps. */
 static void monitor_run(void *context, uint32_t address)
 {
     struct board *b = context;
-    struct cpu *cpu = &b->cpu;
-    uint64_t give_up = cpu->cycles + APPLET_CYCLES;
-    uint32_t sp = monitor_read(b, address, 4), pc = monitor_read(b, address + 4, 4);
-    cpu_reset(cpu, 0);
-    cpu->r[SP] = sp & ~3u;
-    cpu->r[LR] = APPLET_RETURN | 1;
-    cpu->pc = pc & ~1u;
-    cpu->thumb = pc & 1;
-    while (applet_runs(cpu, give_up))
-        cpu_step(cpu);
+    applet_run(&b->cpu, address, APPLET_RETURN);
 }
 
 static void monitor_reply(void *context, uint8_t byte)
@@ -147,83 +131,116 @@ static uint32_t flash_word(const struct board *b, uint32_t address)
     return memory_peek(b->flash + address, 4);
 }
 
-void board_init(struct board *b, const struct sercom_line *line)
+static void flash_changed(void *context)
+{
+    struct board *b = context;
+    if (b->flash_changed)
+        b->flash_changed(b->context);
+}
+
+void board_init(struct board *b, const struct line *line)
 {
     memset(b, 0, sizeof *b);
     memset(b->flash, 0xFF, sizeof b->flash);
     cpu_init(&b->cpu, b->flash, b->ram);
     b->cpu.bus = (struct cpu_bus){bus_read, bus_write, bus_event, b};
     b->line = *line;
-    b->monitor = (struct samba_target){monitor_read,    monitor_write, monitor_erase_from,
-                                       monitor_program, monitor_run,   monitor_reply, b};
+    b->monitor = (struct samba_target){.version = "v2.0 [Arduino:XYZ] virtual SAMD21",
+                                       .longest_reply = FLASH_SIZE,
+                                       .read = monitor_read,
+                                       .write = monitor_write,
+                                       .run = monitor_run,
+                                       .erase_from = monitor_erase_from,
+                                       .program = monitor_program,
+                                       .reply = monitor_reply,
+                                       .context = b};
     nvm_init(&b->nvm, &b->cpu);
-    port_init(&b->port, &b->cpu);
+    b->nvm.changed = flash_changed;
+    b->nvm.context = b;
+    port_init(&b->port, &b->cpu, &b->marks);
     for (unsigned i = 0; i < BOARD_SERCOMS; i++)
         sercom_init(&b->sercom[i], &b->cpu, IRQ_SERCOM0 + i);
-    b->sercom[BOARD_SERIAL].line = *line;
+    b->serial = &b->sercom[BOARD_SERIAL].uart;
+    b->serial->line = *line;
     write_bootloader_stub(b->flash);
 }
 
-static void reset_devices(struct board *b, uint8_t reset_cause)
+static void reset_devices(struct board *b, enum reset reset)
 {
-    stubs_reset(&b->stubs, reset_cause);
+    static const uint8_t causes[] = {RCAUSE_POWER_ON, RCAUSE_EXTERNAL, RCAUSE_SYSTEM};
+    stubs_reset(&b->stubs, causes[reset]);
     nvm_reset(&b->nvm);
     port_reset(&b->port);
+    b->marks = (struct marks){0};
     for (unsigned i = 0; i < BOARD_SERCOMS; i++)
         sercom_reset(&b->sercom[i]);
     b->cpu.device_at = NEVER;
-    if (reset_cause != RCAUSE_POWER_ON)
+    if (reset != RESET_POWER_ON)
         b->resets++;
 }
 
-static void start_monitor(struct board *b, uint8_t reset_cause)
+static void start_monitor(struct board *b, enum reset reset)
 {
-    reset_devices(b, reset_cause);
+    reset_devices(b, reset);
     if (flash_word(b, 0) == ERASED)
         write_bootloader_stub(b->flash);
     cpu_reset(&b->cpu, 0);
     samba_reset(&b->samba, &b->monitor);
-    b->in_monitor = true;
+    b->in_bootloader = true;
 }
 
-void board_enter_monitor(struct board *b)
+/* The 1200-baud touch. */
+static void enter_monitor(struct board *b)
 {
-    start_monitor(b, RCAUSE_EXTERNAL);
+    start_monitor(b, RESET_EXTERNAL);
 }
 
-void board_reset(struct board *b, uint8_t reset_cause)
+static void monitor_feed(struct board *b, uint8_t byte)
+{
+    samba_feed(&b->samba, byte);
+}
+
+/* Whoever opens the port finds the monitor between two commands. */
+static void port_opened(struct board *b)
+{
+    if (b->in_bootloader)
+        samba_reset(&b->samba, &b->monitor);
+}
+
+void board_reset(struct board *b, enum reset reset)
 {
     if (flash_word(b, BOARD_APPLICATION + 4) == ERASED) {
-        start_monitor(b, reset_cause);
+        start_monitor(b, reset);
         return;
     }
-    reset_devices(b, reset_cause);
+    reset_devices(b, reset);
     cpu_reset(&b->cpu, BOARD_APPLICATION);
-    b->in_monitor = false;
+    b->in_bootloader = false;
 }
 
-static void run_monitor(struct board *b)
+static bool set_flash_mode(struct board *b, const char *mode)
 {
-    int byte;
-    while (!b->cpu.reset_requested && (byte = b->line.receive(b->line.context)) >= 0)
-        samba_feed(&b->samba, (uint8_t)byte);
+    b->cpu.wait_states = !strcmp(mode, "rws1");
+    return b->cpu.wait_states || !strcmp(mode, "zero-wait");
 }
 
-void board_run(struct board *b, uint64_t until)
+const struct board_kind BOARD_KIND = {
+    .program = "vboard-armv6m",
+    .name = "samd21",
+    .clock_hz = BOARD_CLOCK_HZ,
+    .option = {"--flash-mode", "zero-wait|rws1", set_flash_mode},
+    .feed = monitor_feed,
+    .opened = port_opened,
+    .touched = enter_monitor,
+    .stay = enter_monitor,
+};
+
+struct image board_image(struct board *b)
 {
-    if (b->in_monitor) {
-        run_monitor(b);
-    } else {
-        sercom_poll(&b->sercom[BOARD_SERIAL]);
-        if (b->cpu.sleeping)
-            cpu_idle(&b->cpu, until);
-        cpu_run(&b->cpu, until);
-    }
-    if (b->cpu.reset_requested)
-        board_reset(b, RCAUSE_SYSTEM);
+    return (struct image){b->flash, sizeof b->flash, 0};
 }
 
-bool board_line_busy(const struct board *b)
+struct image board_ram(struct board *b)
 {
-    return !b->in_monitor && sercom_next_event(&b->sercom[BOARD_SERIAL]) != NEVER;
+    return (struct image){b->ram, sizeof b->ram, RAM_BASE};
 }

@@ -9,6 +9,8 @@
 #define BOARD_H
 
 #include "cpu.h"
+#include "machine.h"
+#include "marks.h"
 #include "nvm.h"
 #include "port.h"
 #include "samba.h"
@@ -28,28 +30,15 @@ struct board {
     struct nvm nvm;
     struct port port;
     struct sercom sercom[BOARD_SERCOMS];
-    struct sercom_line line;        /* of the serial port: monitor and SERCOM5 */
+    struct marks marks;
     struct samba samba;
     struct samba_target monitor;
-    bool in_monitor;
-    uint64_t resets;            /* of any kind, after power-on */
+    struct line line;               /* of the serial port: monitor and SERCOM5 */
+    struct uart *serial;
+    bool in_bootloader;
+    uint64_t resets;
+    void (*flash_changed)(void *context);
+    void *context;
 };
-
-/* Flash erased apart from the bootloader stub; `line` is the far end of the serial port. Call
- * board_reset after the flash image, if any, has been loaded into `flash`. */
-void board_init(struct board *board, const struct sercom_line *line);
-
-/* Starts the application if there is one, as the bootloader does, else the monitor. */
-void board_reset(struct board *board, uint8_t reset_cause);
-
-/* Into the monitor: the 1200-baud touch. */
-void board_enter_monitor(struct board *board);
-
-/* Lets the line's bytes in and runs to `until` at most; returns early on sleep and lockup. In the
- * monitor it answers what is there. Resets itself when asked to. */
-void board_run(struct board *board, uint64_t until);
-
-/* Is a character under way on the serial line? */
-bool board_line_busy(const struct board *board);
 
 #endif

@@ -10,27 +10,14 @@ enum {
     OUTSET = 0x18, OUTTGL = 0x1C, IN = 0x20, CTRL = 0x24, PINS = 0x30, GROUP_SIZE = 0x80
 };
 
-void port_init(struct port *port, struct cpu *cpu)
+void port_init(struct port *port, struct cpu *cpu, struct marks *marks)
 {
-    *port = (struct port){.cpu = cpu};
+    *port = (struct port){.cpu = cpu, .marks = marks};
 }
 
 void port_reset(struct port *port)
 {
-    port_init(port, port->cpu);
-}
-
-static void note_mark(struct port *port, bool raised)
-{
-    struct marks *m = &port->marks;
-    if (raised) {
-        m->begun_at = port->cpu->cycles;
-        return;
-    }
-    m->last_cycles = port->cpu->cycles - m->begun_at;
-    if (m->count++ == 0)
-        m->first_cycles = m->last_cycles;
-    m->cycles += m->last_cycles;
+    port_init(port, port->cpu, port->marks);
 }
 
 static void set_out(struct port *port, unsigned group, uint32_t value)
@@ -38,7 +25,7 @@ static void set_out(struct port *port, unsigned group, uint32_t value)
     uint32_t changed = port->out[group] ^ value;
     port->out[group] = value;
     if (group == 0 && (changed >> PORT_MARK_PIN & 1))
-        note_mark(port, value >> PORT_MARK_PIN & 1);
+        marks_note(port->marks, port->cpu, value >> PORT_MARK_PIN & 1);
 }
 
 static uint32_t word_at(const struct port *port, unsigned group, uint32_t reg)

@@ -25,10 +25,12 @@ enum {
 #define FLAG_RXC 4u
 #define FLAG_ERROR 0x80u
 #define STATUS_BUFOVF 4u
+#define RX_DEPTH 3
 
 void sercom_init(struct sercom *s, struct cpu *cpu, unsigned irq)
 {
     *s = (struct sercom){.cpu = cpu, .irq = irq};
+    uart_init(&s->uart, cpu, RX_DEPTH, true);
     sercom_reset(s);
 }
 
@@ -37,24 +39,16 @@ void sercom_reset(struct sercom *s)
     s->ctrla = s->ctrlb = 0;
     s->baud = s->status = 0;
     s->inten = s->flags = 0;
-    s->rx_count = 0;
-    s->rx_shift = s->tx_shift = s->tx_buffer = -1;
-    s->rx_at = s->tx_at = NEVER;
+    uart_reset(&s->uart);
     exception_irq_level(s->cpu, s->irq, false);
-}
-
-static bool enabled(const struct sercom *s, uint32_t direction)
-{
-    return CTRLA_MODE(s->ctrla) == MODE_USART_INTERNAL && (s->ctrla & CTRLA_ENABLE) &&
-           (s->ctrlb & direction);
 }
 
 static uint8_t all_flags(const struct sercom *s)
 {
     uint32_t flags = s->flags;
-    if (enabled(s, CTRLB_TXEN) && s->tx_buffer < 0)
+    if (uart_ready(&s->uart))
         flags |= FLAG_DRE;
-    if (s->rx_count)
+    if (s->uart.rx_count)
         flags |= FLAG_RXC;
     return (uint8_t)flags;
 }
@@ -93,143 +87,70 @@ uint64_t sercom_character_cycles(const struct sercom *s)
     return cycles ? cycles : samples;
 }
 
-uint64_t sercom_next_event(const struct sercom *s)
-{
-    return s->rx_at < s->tx_at ? s->rx_at : s->tx_at;
-}
-
-static void reschedule(struct sercom *s)
-{
-    uint64_t next = sercom_next_event(s);
-    if (next < s->cpu->device_at) {
-        s->cpu->device_at = next;
-        s->cpu->stop_at = 0;
-    }
-}
-
-/* ---- receiver ---- */
-
-static void start_receive(struct sercom *s, uint64_t from)
-{
-    int byte = s->line.receive ? s->line.receive(s->line.context) : -1;
-    s->rx_shift = byte;
-    s->rx_at = byte < 0 ? NEVER : from + sercom_character_cycles(s);
-    if (byte >= 0)
-        reschedule(s);
-}
-
-void sercom_poll(struct sercom *s)
-{
-    if (!enabled(s, CTRLB_RXEN)) {
-        while (s->line.receive && s->line.receive(s->line.context) >= 0)
-            continue;               /* nobody listens: lost on the line */
-        return;
-    }
-    if (s->rx_at == NEVER)
-        start_receive(s, s->cpu->cycles);
-}
-
-static void complete_receive(struct sercom *s)
-{
-    uint64_t at = s->rx_at;
-    if (s->rx_count < SERCOM_RX_DEPTH) {
-        s->rx_bytes++;
-        s->rx[s->rx_count++] = (uint16_t)s->rx_shift;
-    } else {
-        s->rx_overruns++;
-        s->status |= STATUS_BUFOVF;
-        s->flags |= FLAG_ERROR;
-    }
-    start_receive(s, at);
-}
+/* ---- data ---- */
 
 static uint32_t take_received(struct sercom *s)
 {
-    uint32_t value = s->rx[0];
-    if (s->rx_count) {
-        s->rx_count--;
-        s->rx[0] = s->rx[1];
-        s->rx[1] = s->rx[2];
-        update_interrupt(s);
-    }
+    uint32_t value = uart_take(&s->uart);
+    update_interrupt(s);
     return value;
-}
-
-/* ---- transmitter ---- */
-
-static void start_transmit(struct sercom *s, uint64_t from)
-{
-    s->tx_shift = s->tx_buffer;
-    s->tx_buffer = -1;
-    s->tx_at = from + sercom_character_cycles(s);
-    reschedule(s);
-}
-
-static void complete_transmit(struct sercom *s)
-{
-    uint64_t at = s->tx_at;
-    s->tx_bytes++;
-    if (s->line.transmit)
-        s->line.transmit(s->line.context, (uint8_t)s->tx_shift);
-    s->tx_shift = -1;
-    s->tx_at = NEVER;
-    if (s->tx_buffer >= 0)
-        start_transmit(s, at);
-    else
-        s->flags |= FLAG_TXC;
 }
 
 static void write_data(struct sercom *s, uint32_t value)
 {
-    if (!enabled(s, CTRLB_TXEN))
+    if (!s->uart.tx_on)
         return;
     s->flags &= (uint8_t)~FLAG_TXC;
-    s->tx_buffer = (int)(value & 0x1FF);
-    if (s->tx_shift < 0)
-        start_transmit(s, s->cpu->cycles);
+    uart_send(&s->uart, value & 0x1FF);
     update_interrupt(s);
 }
 
 void sercom_service(struct sercom *s)
 {
-    if (s->cpu->cycles >= s->rx_at)
-        complete_receive(s);
-    if (s->cpu->cycles >= s->tx_at)
-        complete_transmit(s);
+    uart_service(&s->uart);
+    if (s->uart.sent && uart_idle(&s->uart))
+        s->flags |= FLAG_TXC;
+    if (s->uart.overrun) {
+        s->status |= STATUS_BUFOVF;
+        s->flags |= FLAG_ERROR;
+    }
+    s->uart.sent = s->uart.overrun = false;
     update_interrupt(s);
 }
 
 /* ---- registers ---- */
 
-/* Switching the receiver off empties it (DS40001882, CTRLB.RXEN); switching the transmitter off lets
- * what it has begun go out (CTRLB.TXEN). */
-static void empty_receiver(struct sercom *s)
+static bool enabled(const struct sercom *s, uint32_t direction)
 {
-    s->rx_count = 0;
-    s->rx_shift = -1;
-    s->rx_at = NEVER;
+    return CTRLA_MODE(s->ctrla) == MODE_USART_INTERNAL && (s->ctrla & CTRLA_ENABLE) &&
+           (s->ctrlb & direction);
 }
 
-/* Disabling aborts what is under way (DS40001882, CTRLA.ENABLE). */
-static void write_ctrla(struct sercom *s, uint32_t value)
+/* Disabling aborts what is under way (DS40001882, CTRLA.ENABLE); switching the receiver off empties it
+ * (CTRLB.RXEN); switching the transmitter off lets what it has begun go out (CTRLB.TXEN). */
+static void apply(struct sercom *s)
 {
-    if (value & CTRLA_SWRST) {
+    uart_receive(&s->uart, enabled(s, CTRLB_RXEN));
+    uart_transmit(&s->uart, enabled(s, CTRLB_TXEN));
+    s->uart.character_cycles = sercom_character_cycles(s);
+    if (!(s->ctrla & CTRLA_ENABLE))
+        uart_abort(&s->uart);
+}
+
+static void write_control(struct sercom *s, uint32_t *control, uint32_t value)
+{
+    if (control == &s->ctrla && (value & CTRLA_SWRST)) {
         sercom_reset(s);
         return;
     }
-    s->ctrla = value;
-    if (value & CTRLA_ENABLE)
-        return;
-    empty_receiver(s);
-    s->tx_shift = s->tx_buffer = -1;
-    s->tx_at = NEVER;
+    *control = value;
+    apply(s);
 }
 
-static void write_ctrlb(struct sercom *s, uint32_t value)
+static void write_baud(struct sercom *s, uint32_t value)
 {
-    s->ctrlb = value;
-    if (!(value & CTRLB_RXEN))
-        empty_receiver(s);
+    s->baud = (uint16_t)value;
+    s->uart.character_cycles = sercom_character_cycles(s);
 }
 
 static uint32_t word_at(const struct sercom *s, uint32_t offset)
@@ -278,11 +199,11 @@ void sercom_write(struct sercom *s, uint32_t offset, unsigned size, uint32_t val
         break;
     default:
         if ((offset & ~3u) == CTRLA)
-            write_ctrla(s, merged);
+            write_control(s, &s->ctrla, merged);
         else if ((offset & ~3u) == CTRLB)
-            write_ctrlb(s, merged);
+            write_control(s, &s->ctrlb, merged);
         else if (offset == BAUD)
-            s->baud = (uint16_t)merged;
+            write_baud(s, merged);
         break;
     }
     update_interrupt(s);

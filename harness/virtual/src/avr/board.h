@@ -87,6 +87,7 @@ void stack_init(board *b);
 int core_init(board *b, const char *mcu, const char *boot_hex);
 /* RESET pulled low and released: EXTRF is set, DS "External Reset". `cause` is for the log. */
 void core_external_reset(board *b, const char *cause);
+void core_brown_out(board *b);
 /* Runs until `until`, or until the MCU sleeps or faults. */
 void core_run(board *b, uint64_t until);
 /* Time passes to `cycle` while the MCU sleeps; timers may wake it. */
@@ -104,6 +105,7 @@ struct board {
     avr_io_t reset_hook;        /* a module of ours among simavr's, to hear of every reset */
     host *host;
     uint32_t boot_start;        /* byte address; the end of the application's flash */
+    bool was_in_bootloader;
     uint32_t previous_pc;       /* of the instruction that ran last */
     fault fault;
     usart usart;

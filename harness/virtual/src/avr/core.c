@@ -45,6 +45,7 @@ static void on_reset(avr_io_t *io)
     b->min_sp = core_ram_end(b);
     usart_reset(b);
     b->resets++;
+    host_mcu_reset(b->host);
 }
 
 /* Z, on a larger MCU with RAMPZ above it: where SPM is going to write. DS "Addressing the Flash
@@ -152,6 +153,18 @@ void core_external_reset(board *b, const char *cause)
     b->avr->pc = b->boot_start;     /* libsimavr sets SP first, which the stack hooks look at */
     avr_reset(b->avr);
     avr_regbit_set(b->avr, b->avr->reset_flags.extrf);
+}
+
+/* The supply was too low for a moment: no byte of SRAM is what it was. */
+void core_brown_out(board *b)
+{
+    host_event(b->host, "reset", "\"cause\":\"brown-out\"");
+    b->avr->pc = b->boot_start;
+    uint32_t noise = (uint32_t)b->avr->cycle | 1u;
+    for (uint32_t i = core_ram_start(b); i <= core_ram_end(b); i++)
+        b->avr->data[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
+    avr_reset(b->avr);
+    avr_regbit_set(b->avr, b->avr->reset_flags.borf);
 }
 
 /* ---- running ---- */

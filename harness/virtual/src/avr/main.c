@@ -12,6 +12,18 @@ static void follow_port(board *b, unsigned events)
         core_external_reset(b, "port opened");
 }
 
+/* Who has the port; a board that is to be stuck in its bootloader goes back there. */
+static void follow_stage(board *b)
+{
+    bool bootloader = core_in_bootloader(b);
+    if (b->was_in_bootloader && !bootloader && host_refuses_start(b->host)) {
+        core_external_reset(b, "stuck");
+        bootloader = true;
+    }
+    b->was_in_bootloader = bootloader;
+    host_stage(b->host, bootloader);
+}
+
 /* A sleeping MCU lets wall time pass, unless characters are still on the line: those are work. */
 static unsigned sleep_a_while(board *b)
 {
@@ -37,6 +49,7 @@ static void live(board *b)
 {
     for (unsigned events = 0; !(events & HOST_QUIT);) {
         follow_port(b, events);
+        follow_stage(b);
         if (b->fault.reason)
             events = host_service(b->host, 100000);
         else if (b->avr->state == cpu_Sleeping)

@@ -53,5 +53,10 @@ bool board_request(void *context, const char *word, char *answer, size_t size)
         snprintf(answer, size, "{\"ok\":true}");
         return true;
     }
+    if (strcmp(word, "brown-out") == 0) {
+        core_brown_out(b);
+        snprintf(answer, size, "{\"ok\":true}");
+        return true;
+    }
     return false;
 }

@@ -45,6 +45,7 @@ env.Append(
 )
 
 elf = env.BuildProgram()
+env.NoCache(elf)  # linking also writes a map, which the cache of objects would not bring back
 image = env.IntelHex("$BUILD_DIR/${PROGNAME}", elf)
 
 find_port = env.VerboseAction(env.AutodetectUploadPort, "Looking for the upload port")

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../board.h"
+#include "board.h"
 
 enum { REG_PC = 15, REG_XPSR, REG_MSP, REG_PSP, REG_PRIMASK, REG_CONTROL };
 enum { SYSM_MSP = 8, SYSM_PSP = 9, SYSM_PRIMASK = 16, SYSM_CONTROL = 20, QUEUE_SIZE = 1 << 16 };
@@ -51,7 +51,7 @@ struct machine *m0_create(bool bare, bool wait_states)
     struct machine *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
-    board_init(&m->board, &(struct sercom_line){line_receive, line_transmit, m});
+    board_init(&m->board, &(struct line){line_receive, line_transmit, m});
     if (bare)
         m->board.cpu.bus = (struct cpu_bus){0};
     m->board.cpu.wait_states = wait_states;
@@ -94,7 +94,7 @@ void m0_reset(struct machine *m, uint32_t vtor)
 {
     m->board.cpu.device_at = NEVER;
     cpu_reset(&m->board.cpu, vtor);
-    m->board.in_monitor = false;
+    m->board.in_bootloader = false;
 }
 
 static bool sleep_over(struct cpu *cpu)
@@ -112,7 +112,7 @@ uint64_t m0_step(struct machine *m, uint64_t count)
     struct cpu *cpu = &m->board.cpu;
     uint64_t taken = 0;
     for (; taken < count && !cpu->locked_up && !cpu->reset_requested; taken++) {
-        sercom_poll(&m->board.sercom[BOARD_SERIAL]);
+        uart_poll(&m->board.sercom[BOARD_SERIAL].uart);
         if (!cpu->sleeping)
             cpu_step(cpu);
         else if (!sleep_over(cpu))
@@ -252,9 +252,9 @@ int m0_receive(struct machine *m)
 
 void m0_marks(const struct machine *m, uint64_t out[4])
 {
-    const struct marks *marks = &m->board.port.marks;
+    const struct marks *marks = &m->board.marks;
     out[0] = marks->count;
-    out[1] = marks->cycles;
-    out[2] = marks->first_cycles;
-    out[3] = marks->last_cycles;
+    out[1] = marks->sum.cycles;
+    out[2] = marks->first.cycles;
+    out[3] = marks->last.cycles;
 }

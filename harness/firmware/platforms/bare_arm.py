@@ -1,7 +1,9 @@
-"""SCons script: bare-metal C for a SAMD21 to .elf and .bin, and its upload with bossac.
+"""SCons script of the ARM platforms: bare-metal C for a Cortex-M to .elf and .bin, and its upload.
 
-The project brings its own start-up code and names its linker script in `board_build.ldscript`.
-Ref: PlatformIO docs, "Custom development platform"; bossac(1).
+One file serves them all: `toolchain.core_files` puts it into each as builder/main.py. The board's
+description names the core and, in `upload.command`, the uploader; the project brings its own
+start-up code and names its linker script in `board_build.ldscript`.
+Ref: PlatformIO docs, "Custom development platform"; bossac(1); stm32flash(1).
 """
 
 import time
@@ -26,8 +28,6 @@ def start_bootloader(target, source, env):  # type: ignore[no-untyped-def]
     except (OSError, serial.SerialException) as error:
         print(f"{port}: cannot ask for the bootloader: {error}")
     time.sleep(SETTLE_S)
-    if "ttyACM" not in port and "ttyUSB" not in port:
-        env.Append(UPLOADERFLAGS=["-U"])  # bossac knows a USB port only by these names
 
 
 env.Replace(
@@ -41,9 +41,7 @@ env.Replace(
     ARFLAGS=["rcsD"],
     PROGNAME="firmware",
     PROGSUFFIX=".elf",
-    UPLOADER="bossac",
-    UPLOADERFLAGS=["-o", board.get("upload.offset_address"), "-i", "-e", "-w", "-v"],
-    UPLOADCMD='$UPLOADER -p "$UPLOAD_PORT" $UPLOADERFLAGS "$SOURCE" -R',
+    UPLOADCMD=board.get("upload.command", "echo no upload offline: docs/building.md"),
 )
 env.Append(
     CPPDEFINES=[("F_CPU", "$BOARD_F_CPU")],
@@ -72,6 +70,7 @@ image = env.Binary("$BUILD_DIR/${PROGNAME}", elf)
 find_port = env.VerboseAction(env.AutodetectUploadPort, "Looking for the upload port")
 touch = env.VerboseAction(start_bootloader, "Starting the bootloader")
 upload = env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")
-AlwaysBuild(env.Alias("upload", image, [find_port, touch, upload]))
+steps = [find_port, *([touch] if board.get("upload.use_1200bps_touch", False) else []), upload]
+AlwaysBuild(env.Alias("upload", image, steps))
 AlwaysBuild(env.Alias("size", elf, env.VerboseAction("$SIZETOOL -A -d $SOURCE", "Size")))
 Default([env.Alias("buildprog", image, image)])

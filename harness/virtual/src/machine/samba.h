@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * samba.h -- a model of the SAM-BA monitor in the bootloader of Arduino's SAMD boards, as bossac
- * speaks to it over USB: one command letter, hexadecimal arguments, `#`.
+ * samba.h -- a model of the SAM-BA monitor, as bossac speaks to it: one command letter, hexadecimal
+ * arguments, `#`.
  *
  *     N#  T#              binary or terminal mode, answers "\n\r"
- *     V#                  "v2.0 [Arduino:XYZ] ...\n\r"
+ *     V#                  the version and "\n\r"
  *     oA,4#  hA,4#  wA,4#     read a byte, halfword, word; answers it little-endian
  *     OA,V#  HA,V#  WA,V#     write one
  *     RA,N#               read N bytes            SA,N#  then N bytes: write them
  *     GA#                 run: SP = [A], PC = [A + 4], until it returns through LR
+ *
+ * Over USB the bytes of R and S follow as they are, over a UART by XMODEM. The bootloader of Arduino's
+ * SAMD boards has three commands more:
+ *
  *     XA#                 erase from A to the end of flash, answers "X\n\r"
  *     YA,0#  YA,N#        set the source buffer, copy N bytes of it to flash; "Y\n\r"
  *     ZA,N#               CRC-16/XMODEM, answers "Zxxxxxxxx#\n\r"
@@ -21,13 +25,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xmodem.h"
+
 /* The machine under the monitor. An access that nothing answers reads as zero or is ignored. */
 struct samba_target {
+    const char *version;        /* what `V` answers */
+    uint32_t longest_reply;     /* `R` and `Z` of more are cut there */
+    bool over_uart;             /* R and S by XMODEM */
     uint32_t (*read)(void *context, uint32_t address, unsigned size);
     void (*write)(void *context, uint32_t address, unsigned size, uint32_t value);
-    void (*erase_from)(void *context, uint32_t address);
-    void (*program)(void *context, uint32_t address, uint32_t source, uint32_t size);
     void (*run)(void *context, uint32_t address);
+    void (*erase_from)(void *context, uint32_t address);    /* NULL: no X, Y, Z */
+    void (*program)(void *context, uint32_t address, uint32_t source, uint32_t size);
     void (*reply)(void *context, uint8_t byte);
     void *context;
 };
@@ -41,13 +50,11 @@ struct samba {
     uint32_t receiving;         /* bytes of `S` still to come, at receive_at */
     uint32_t receive_at;
     uint32_t copy_source;       /* of `Y` */
+    struct xmodem xmodem;
 };
 
 /* Also when the port is opened again: an uploader may have gone in the middle of a command. */
 void samba_reset(struct samba *samba, const struct samba_target *target);
 void samba_feed(struct samba *samba, uint8_t byte);
-
-/* CRC-16/XMODEM: polynomial 0x1021, start 0. */
-uint16_t samba_crc(uint16_t crc, uint8_t byte);
 
 #endif

@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "v2.0 [Arduino:XYZ] virtual SAMD21"
-#define LONGEST_REPLY 0x40000u      /* all of the flash: `R` and `Z` of more are refused */
-
 void samba_reset(struct samba *samba, const struct samba_target *target)
 {
     *samba = (struct samba){.target = target};
@@ -47,26 +44,57 @@ static uint32_t read_target(struct samba *s, uint32_t address, unsigned size)
 
 /* ---- commands ---- */
 
-static void read_block(struct samba *s, uint32_t address, uint32_t size)
+static uint8_t read_byte(void *context, uint32_t address)
 {
-    for (uint32_t i = 0; i < size && i < LONGEST_REPLY; i++)
-        s->target->reply(s->target->context, (uint8_t)read_target(s, address + i, 1));
+    return (uint8_t)read_target(context, address, 1);
 }
 
-uint16_t samba_crc(uint16_t crc, uint8_t byte)
+static void write_byte(void *context, uint32_t address, uint8_t byte)
 {
-    crc = (uint16_t)(crc ^ byte << 8);
-    for (unsigned i = 0; i < 8; i++)
-        crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
-    return crc;
+    struct samba *s = context;
+    s->target->write(s->target->context, address, 1, byte);
+}
+
+static void reply_byte(void *context, uint8_t byte)
+{
+    struct samba *s = context;
+    s->target->reply(s->target->context, byte);
+}
+
+static struct xmodem_port xmodem_port(struct samba *s)
+{
+    return (struct xmodem_port){read_byte, write_byte, reply_byte, s};
+}
+
+static void read_block(struct samba *s, uint32_t address, uint32_t size)
+{
+    if (size > s->target->longest_reply)
+        size = s->target->longest_reply;
+    if (s->target->over_uart) {
+        xmodem_send(&s->xmodem, address, size);
+        return;
+    }
+    for (uint32_t i = 0; i < size; i++)
+        reply_byte(s, read_byte(s, address + i));
+}
+
+static void write_block(struct samba *s, uint32_t address, uint32_t size)
+{
+    const struct xmodem_port port = xmodem_port(s);
+    if (s->target->over_uart) {
+        xmodem_receive(&s->xmodem, &port, address, size);
+        return;
+    }
+    s->receive_at = address;
+    s->receiving = size;
 }
 
 static void reply_crc(struct samba *s, uint32_t address, uint32_t size)
 {
     char text[16];
     uint16_t crc = 0;
-    for (uint32_t i = 0; i < size && i < LONGEST_REPLY; i++)
-        crc = samba_crc(crc, (uint8_t)read_target(s, address + i, 1));
+    for (uint32_t i = 0; i < size && i < s->target->longest_reply; i++)
+        crc = xmodem_crc(crc, read_byte(s, address + i));
     snprintf(text, sizeof text, "Z%08X#\n\r", (unsigned)crc);
     reply(s, text);
 }
@@ -86,6 +114,19 @@ static void set_mode(struct samba *s, bool terminal)
     reply(s, "\n\r");
 }
 
+static void execute_extension(struct samba *s)
+{
+    uint32_t a = s->argument[0], b = s->argument[1];
+    if (s->command == 'X') {
+        s->target->erase_from(s->target->context, a);
+        reply(s, "X\n\r");
+    } else if (s->command == 'Y') {
+        copy_buffer(s, a, b);
+    } else if (s->command == 'Z') {
+        reply_crc(s, a, b);
+    }
+}
+
 static void execute(struct samba *s)
 {
     const struct samba_target *t = s->target;
@@ -96,7 +137,8 @@ static void execute(struct samba *s)
         set_mode(s, s->command == 'T');
         break;
     case 'V':
-        reply(s, VERSION "\n\r");
+        reply(s, s->target->version);
+        reply(s, "\n\r");
         break;
     case 'o':
         reply_value(s, read_target(s, a, 1), 1);
@@ -120,23 +162,14 @@ static void execute(struct samba *s)
         read_block(s, a, b);
         break;
     case 'S':
-        s->receive_at = a;
-        s->receiving = b;
+        write_block(s, a, b);
         break;
     case 'G':
         t->run(t->context, a);
         break;
-    case 'X':
-        t->erase_from(t->context, a);
-        reply(s, "X\n\r");
-        break;
-    case 'Y':
-        copy_buffer(s, a, b);
-        break;
-    case 'Z':
-        reply_crc(s, a, b);
-        break;
     default:
+        if (t->erase_from)
+            execute_extension(s);
         break;
     }
     prompt(s);
@@ -160,8 +193,13 @@ static void start_command(struct samba *s, uint8_t byte)
 
 void samba_feed(struct samba *s, uint8_t byte)
 {
+    if (s->xmodem.mode != XMODEM_IDLE) {
+        const struct xmodem_port port = xmodem_port(s);
+        xmodem_feed(&s->xmodem, &port, byte);
+        return;
+    }
     if (s->receiving) {
-        s->target->write(s->target->context, s->receive_at++, 1, byte);
+        write_byte(s, s->receive_at++, byte);
         s->receiving--;
         return;
     }

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "board.h"
+struct board;
 
 /* One JSON object, no newline, of the board called `name` (no quotes in it). Returns as snprintf
  * does. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core.h -- what machine/ asks of a core under one name. This one counts cycles exactly. */
+#ifndef CORE_H
+#define CORE_H
+
+#include "cpu.h"
+
+#define CORE_BRACKET false      /* does it count a bracket rather than a number? */
+
+static inline uint64_t core_cycles_hi(const struct cpu *cpu)
+{
+    return cpu->cycles;
+}
+
+/* In a fault handler, or beyond that. */
+static inline bool core_faulted(const struct cpu *cpu)
+{
+    return cpu->locked_up || (cpu->active >> EXC_HARDFAULT & 1);
+}
+
+/* Lets time pass in which no instruction runs. */
+static inline void core_pass(struct cpu *cpu, uint64_t cycles)
+{
+    cpu->cycles += cycles;
+}
+
+#endif
