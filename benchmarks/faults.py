@@ -23,6 +23,7 @@ import pandas as pd
 
 DEADLINE_S = 240  # of a cell; all of the harness's own deadlines together are below it
 WINDOWS = 40
+MODEL, OTHER_MODEL = "fastgrnn", "rnn"
 OK, LAB = "ok", "lab-error"
 
 
@@ -30,7 +31,8 @@ OK, LAB = "ok", "lab-error"
 class Fault:
     """One row of the catalogue: at which stage it strikes, its words, how the run must end.
 
-    cause: what the message of lab trouble has in it.
+    cause: what the message of lab trouble has in it. OTHER in the words stands for the flash of a
+    board that runs another model.
     """
 
     stage: str
@@ -58,6 +60,7 @@ CATALOGUE = (
     Fault("boot", "hang=1", OK),
     Fault("boot", "stuck=1"),
     Fault("boot", "stuck", LAB, "no answer"),
+    Fault("boot", "firmware=OTHER", LAB, "the board answers with"),
     Fault("flash", "bad-uploads=1"),
     Fault("flash", "bad-uploads=odd"),
     Fault("flash", "bad-uploads=1000", LAB, "could not flash"),
@@ -82,10 +85,12 @@ class Cell:
     wrong: str  # '' when the cell is as the catalogue has it
 
 
-def run_board(board: str, fault: str, out: Path) -> tuple[int, pd.DataFrame, pd.DataFrame]:
+def run_board(
+    board: str, fault: str, out: Path, model: str = MODEL
+) -> tuple[int, pd.DataFrame, pd.DataFrame]:
     """Exit code, summary and windows of a run. Raises subprocess.TimeoutExpired."""
     command = [sys.executable, "-m", "harness.cli", "run", "--board", board, "--virtual"]
-    command += ["--preset", "smoke", "--models", "fastgrnn", "--windows", str(WINDOWS)]
+    command += ["--preset", "smoke", "--models", model, "--windows", str(WINDOWS)]
     command += ["--out", str(out), *(["--fault", fault] if fault else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     folder = out / "latest"
@@ -118,11 +123,20 @@ def try_fault(board: str, fault: Fault, expected: pd.DataFrame) -> Cell:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as out:
         try:
-            code, summary, windows = run_board(board, fault.spec, Path(out))
+            spec = _with_other_firmware(board, fault.spec, Path(out) / "other")
+            code, summary, windows = run_board(board, spec, Path(out))
         except subprocess.TimeoutExpired:
             return _cell(board, fault, pd.Series(), started, f"not over after {DEADLINE_S} s")
     row = summary.iloc[0]
     return _cell(board, fault, row, started, judge(fault, code, row, windows, expected))
+
+
+def _with_other_firmware(board: str, spec: str, out: Path) -> str:
+    """The words with OTHER replaced by the flash of a board that ran another model."""
+    if "OTHER" not in spec:
+        return spec
+    run_board(board, "", out, OTHER_MODEL)
+    return spec.replace("OTHER", str((out / "latest" / "board" / "flash.bin").resolve()))
 
 
 def _cell(board: str, fault: Fault, row: Any, started: float, wrong: str) -> Cell:

@@ -100,4 +100,21 @@ FLOORS: Mapping[str, Floor | AvrFloor] = {
         channel=13.5,
         unit={"fastgrnn": 32.0, "lstm": 52.0, "gru": 71.0, "ugrnn": 29.0, "rnn": 9.5},
     ),
+    # In the middle of the bracket; `code` for a back end that does not exist yet.
+    "cortex-m3": Floor(
+        entry=3.06,
+        nonzero=6.1,
+        code=3.0,
+        inner=7.0,
+        channel=11.0,
+        unit={"fastgrnn": 23.0, "lstm": 45.0, "gru": 47.0, "ugrnn": 24.5, "rnn": 8.0},
+    ),
+    "cortex-m4f": Floor(
+        entry=1.06,
+        nonzero=4.6,
+        code=2.0,
+        inner=7.0,
+        channel=10.0,
+        unit={"fastgrnn": 22.0, "lstm": 44.0, "gru": 46.0, "ugrnn": 23.5, "rnn": 8.0},
+    ),
 }

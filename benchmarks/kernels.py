@@ -5,7 +5,9 @@ A step is rnn_model_step, the input stage and the cell; its cycles are those of 
 classifier included, divided by the window's steps. `cell_cycles_per_step` leaves the input stage
 out. `floor_cycles_per_step` is derived in docs/kernels.md. `kernel_code_bytes` is the network's own
 code in flash, without weights, tables, link and HAL; `stack_peak_bytes` the deepest stack of the
-whole firmware. `--csv FILE` writes the table that results/reference/ holds.
+whole firmware. Where an emulator counts a bracket, its ends and the instructions stand for cycles,
+beside those of the portable C (`portable_`) built for the same board; ratios are of its middle.
+`--csv FILE` writes the table that results/reference/ holds.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import csv
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from common import VIRTUAL, emit
 from benchmarks.floors import FLOORS
 from benchmarks.shapes import SHAPES, Shape
 from harness import lab
+from harness.bench import Span
 from harness.boards import Board, find_kind
 from harness.errors import DoesNotFit
 from harness.firmware.build import Firmware, build_firmware
@@ -52,7 +56,7 @@ def rows_of(
         "features": model.dims.features,
     }
     try:
-        firmware = build_firmware(model, board, bench_raw=bench_window(model), optimise=optimise)
+        firmware = _built(model, board, optimise)
     except DoesNotFit as error:
         yield facts | {"does_not_fit": error.message}
         return
@@ -60,7 +64,7 @@ def rows_of(
         yield facts | _measured(board, shape, model, firmware, mode)
 
 
-def _window_cycles(board: Board, model: QModel, firmware: Firmware, mode: str) -> tuple[int, int]:
+def _window(board: Board, model: QModel, firmware: Firmware, mode: str) -> tuple[Span, int]:
     """Cycles of a window of the model's length, and the peak of the stack in bytes."""
     window = bench_window(model)
     raw = window[[t % len(window) for t in range(model.steps)]]
@@ -71,7 +75,10 @@ def _window_cycles(board: Board, model: QModel, firmware: Firmware, mode: str) -
         attachment = lab.Attachment(board, str(emulator.port), emulator)
         dut, _ = lab.ensure_firmware(attachment, model, firmware, log=Path(state) / "flash.log")
         try:
-            return dut.infer(raw).cycles, dut.stats().stack_peak_bytes
+            before = lab.EmulatorWitness(emulator).marked()
+            cycles = dut.infer(raw).cycles
+            span = lab.EmulatorWitness(emulator).marked().since(before)
+            return replace(span, cycles=cycles), dut.stats().stack_peak_bytes
         finally:
             dut.close()
 
@@ -79,28 +86,32 @@ def _window_cycles(board: Board, model: QModel, firmware: Firmware, mode: str) -
 def _measured(
     board: Board, shape: Shape, model: QModel, firmware: Firmware, mode: str
 ) -> dict[str, Any]:
-    cycles, stack_peak_bytes = _window_cycles(board, model, firmware, mode)
-    cell_only = build_firmware(
-        model,
-        board,
-        bench_raw=bench_window(model),
-        optimise=firmware.optimise,
-        measure_cell=True,
-    )
-    cell_cycles, _ = _window_cycles(board, model, cell_only, mode)
-    per_step = cycles / model.steps
-    weights = sum(int((m != 0).sum()) for m in model.matrices.values())
+    whole, stack_peak_bytes = _window(board, model, firmware, mode)
+    cell_only = _built(model, board, firmware.optimise, measure_cell=True)
+    cell, _ = _window(board, model, cell_only, mode)
     floors = FLOORS.get(board.core)
     floor = floors.step(model, firmware.optimise == "speed") if floors else None
+    if board.time_unit == "bracket":
+        portable_board = replace(board, core="")
+        portable = _built(model, portable_board, firmware.optimise)
+        plain, _ = _window(portable_board, model, portable, mode)
+        cycles = _bracket(model.steps, whole, cell, plain)
+    else:
+        cycles = {
+            "cycles_per_step": round(whole.cycles / model.steps, 1),
+            "cell_cycles_per_step": round(cell.cycles / model.steps, 1),
+        }
+    per_step = (whole.cycles + max(whole.cycles, whole.cycles_hi)) / 2 / model.steps
+    weights = sum(int((m != 0).sum()) for m in model.matrices.values())
     memory = firmware.memory
+    exact = board.time_unit == "cycles"
     return {
         "flash_mode": mode,
-        "cycles_per_step": round(per_step, 1),
-        "cell_cycles_per_step": round(cell_cycles / model.steps, 1),
+        **cycles,
         "cycles_per_weight": round(per_step / weights, 2),
         "floor_cycles_per_step": round(floor) if floor else None,
         "ratio_to_floor": round(per_step / floor, 2) if floor else None,
-        "latency_ms": round(cycles / board.clock_hz * 1e3, 2),
+        "latency_ms": round(whole.cycles / board.clock_hz * 1e3, 2) if exact else None,
         "paper_ms": shape.paper_ms.get(board.kind),
         "storage": " ".join(f"{k}={v}" for k, v in sorted(firmware.storage.items())),
         "kernel_code_bytes": memory.parts["kernel"],
@@ -109,6 +120,27 @@ def _measured(
         "ram_static_bytes": memory.ram_static_bytes,
         "stack_peak_bytes": stack_peak_bytes,
     }
+
+
+def _bracket(steps: int, whole: Span, cell: Span, portable: Span) -> dict[str, float]:
+    """Where an emulator counts instructions and both ends of an estimate of cycles."""
+    spans = {"": whole, "cell_": cell, "portable_": portable}
+    return {
+        f"{prefix}{what}_per_step": round(count / steps, 1)
+        for prefix, span in spans.items()
+        for what, count in (
+            ("instructions", span.instructions),
+            ("cycles_lo", span.cycles),
+            ("cycles_hi", span.cycles_hi),
+        )
+    }
+
+
+def _built(model: QModel, board: Board, optimise: str, measure_cell: bool = False) -> Firmware:
+    window = bench_window(model)
+    return build_firmware(
+        model, board, bench_raw=window, optimise=optimise, measure_cell=measure_cell
+    )
 
 
 def table(

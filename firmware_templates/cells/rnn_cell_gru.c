@@ -37,13 +37,13 @@ void rnn_cell_reset(void)
 }
 
 /* One side of the candidate of unit j, at the intermediate scale. */
-static int16_t candidate_term(uint16_t j, const int8_t *bias)
+RNN_PER_UNIT int16_t candidate_term(uint16_t j, const int8_t *bias)
 {
     int32_t a = rnn_aligned(acc[N_ROWS + j]) + rnn_bias(bias);
     return rnn_sat_s32_s16(rnn_rshift_s32(a, RNN_MID_SHIFT), &rnn_counters.mid);
 }
 
-static uint8_t gate_index(uint16_t row)
+RNN_PER_UNIT uint8_t gate_index(uint16_t row)
 {
     return rnn_activation_index(acc, row, RNN_Z_SHIFT);
 }

@@ -23,7 +23,7 @@ void rnn_cell_reset(void)
         cell[j] = 0;
 }
 
-static uint8_t gate(uint16_t r)
+RNN_PER_UNIT uint8_t gate(uint16_t r)
 {
     return RNN_LOAD_U8(rnn_table_z + rnn_activation_index(acc, r, RNN_Z_SHIFT));
 }

@@ -8,12 +8,44 @@ struct rnn_vectors rnn_vectors;
 #define h_ (rnn_vectors.h)
 #define x_ (rnn_vectors.x)
 
+/* What the last product of each side is: with W and x, or low rank with W1 and inner values. */
+#if RNN_W_RANK
+#define LAST_W(fact) RNN_W1_##fact
+#define W_COLS RNN_W_RANK
+#define W_VECTOR (inner + W_PLACE)
+#else
+#define LAST_W(fact) RNN_W_##fact
+#define W_COLS RNN_INPUTS
+#define W_VECTOR x_
+#endif
+#if RNN_U_RANK
+#define LAST_U(fact) RNN_U1_##fact
+#define U_COLS RNN_U_RANK
+#define U_VECTOR inner
+#else
+#define LAST_U(fact) RNN_U_##fact
+#define U_COLS RNN_HIDDEN
+#define U_VECTOR h_
+#endif
+
+/* Whether the core has a kernel for both sides in one pass, with sums that stay in its registers. */
+#define BOTH_(w, u) RNN_BOTH_##w##_##u
+#define BOTH_OF(w, u) BOTH_(w, u)
+#if RNN_RECURRENT && !RNN_JOINT && BOTH_OF(LAST_W(STORAGE), LAST_U(STORAGE))
+#define BOTH 1
+#define W_PLACE RNN_U_RANK
+#else
+#define BOTH 0
+#define W_PLACE 0
+#endif
+
 #if RNN_W_RANK || RNN_U_RANK
 
 typedef RNN_ELEMENT(RNN_T_TYPE) rnn_inner_t;
 
-/* Low rank's inner values; joint, those of U and then those of W, and last the constant 1. */
-#if RNN_JOINT
+/* Low rank's inner values; of both sides at once, those of U and then those of W; joint, last the
+ * constant 1. */
+#if RNN_JOINT || BOTH
 #define INNER (RNN_U_RANK + RNN_W_RANK)
 #else
 #define INNER (RNN_U_RANK > RNN_W_RANK ? RNN_U_RANK : RNN_W_RANK)
@@ -53,27 +85,38 @@ void rnn_products(int32_t *acc)
 
 #else
 
-static void product_w(int32_t *acc, uint8_t add)
+/* acc = the product, or acc += it. */
+#define LAST_PRODUCT(last, v, acc, cols, add) \
+    RNN_MATVEC(last(STORAGE), last(VECTOR))(last(DATA), v, acc, RNN_ROWS, cols, add)
+
+/* Low rank: the inner values of a side. */
+static void prepare_w(void)
 {
 #if RNN_W_RANK
     RNN_PRODUCT(W2T, x_, inner_acc, RNN_W_RANK, RNN_INPUTS, 0);
-    rnn_narrow(inner_acc, inner, RNN_W_RANK, RNN_W_MID, 0);
-    RNN_PRODUCT(W1, inner, acc, RNN_ROWS, RNN_W_RANK, add);
-#else
-    RNN_PRODUCT(W, x_, acc, RNN_ROWS, RNN_INPUTS, add);
+    rnn_narrow(inner_acc, W_VECTOR, RNN_W_RANK, RNN_W_MID, 0);
 #endif
 }
 
+static void product_w(int32_t *acc, uint8_t add)
+{
+    prepare_w();
+    LAST_PRODUCT(LAST_W, W_VECTOR, acc, W_COLS, add);
+}
+
 #if RNN_RECURRENT
-static void product_u(int32_t *acc, uint8_t add)
+static void prepare_u(void)
 {
 #if RNN_U_RANK
     RNN_PRODUCT(U2T, h_, inner_acc, RNN_U_RANK, RNN_HIDDEN, 0);
-    rnn_narrow(inner_acc, inner, RNN_U_RANK, RNN_U_MID, 0);
-    RNN_PRODUCT(U1, inner, acc, RNN_ROWS, RNN_U_RANK, add);
-#else
-    RNN_PRODUCT(U, h_, acc, RNN_ROWS, RNN_HIDDEN, add);
+    rnn_narrow(inner_acc, U_VECTOR, RNN_U_RANK, RNN_U_MID, 0);
 #endif
+}
+
+static void product_u(int32_t *acc, uint8_t add)
+{
+    prepare_u();
+    LAST_PRODUCT(LAST_U, U_VECTOR, acc, U_COLS, add);
 }
 #endif
 
@@ -101,10 +144,29 @@ void rnn_product_second(int32_t *acc)
 #endif
 }
 
+#if BOTH
+
+void rnn_products(int32_t *acc)
+{
+    prepare_w();
+    prepare_u();
+#if RNN_W_FIRST
+    RNN_BOTH(LAST_W(STORAGE), LAST_W(VECTOR))
+    (LAST_W(DATA), W_VECTOR, W_COLS, RNN_FIRST_ALIGN, LAST_U(DATA), U_VECTOR, U_COLS, acc, RNN_ROWS);
+#else
+    RNN_BOTH(LAST_U(STORAGE), LAST_U(VECTOR))
+    (LAST_U(DATA), U_VECTOR, U_COLS, RNN_FIRST_ALIGN, LAST_W(DATA), W_VECTOR, W_COLS, acc, RNN_ROWS);
+#endif
+}
+
+#else
+
 void rnn_products(int32_t *acc)
 {
     rnn_product_first(acc);
     rnn_product_second(acc);
 }
+
+#endif
 
 #endif

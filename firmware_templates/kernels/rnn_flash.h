@@ -7,7 +7,8 @@
  * below 64 KB, which is all of an ATmega328P). Elsewhere flash is ordinary memory.
  *
  * RNN_INLINE forces inlining: the shifts that callers pass are compile-time constants, and an AVR
- * that got them as variables would loop over single-bit shifts. */
+ * that got them as variables would loop over single-bit shifts. RNN_PER_UNIT is for what a cell does
+ * several times for each unit: inlined, but on an AVR, whose flash is small. */
 #ifndef RNN_FLASH_H
 #define RNN_FLASH_H
 
@@ -19,6 +20,7 @@
 
 #include <avr/pgmspace.h>
 
+#define RNN_PER_UNIT static
 #define RNN_FLASH PROGMEM
 #define RNN_LOAD_U8(address) ((uint8_t)pgm_read_byte(address))
 #define RNN_LOAD_S8(address) ((int8_t)pgm_read_byte(address))
@@ -28,6 +30,7 @@
 
 #else
 
+#define RNN_PER_UNIT RNN_INLINE
 #define RNN_FLASH
 #define RNN_LOAD_U8(address) (*(const uint8_t *)(address))
 #define RNN_LOAD_S8(address) (*(const int8_t *)(address))

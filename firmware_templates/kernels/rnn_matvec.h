@@ -40,6 +40,11 @@
 /* The product for a storage (dense, index, ...) and the type of v (s8, s16, s32). */
 #define RNN_MATVEC(storage, type) RNN_PASTE(rnn_matvec_, storage, _s8_, type)
 
+/* acc = M v * 2^align + N w, both matrices in one storage, where a core has a kernel for it: then it
+ * defines RNN_BOTH_<storage>_<storage>. Arguments: M, v, its length, align, N, w, its length, acc,
+ * rows. */
+#define RNN_BOTH(storage, type) RNN_PASTE(rnn_both_, storage, _s8_, type)
+
 /* Weights as code: the routine is the matrix. */
 #define rnn_matvec_code_s8_s8(routine, v, acc, rows, cols, add) routine(v, acc)
 #define rnn_matvec_code_s8_s16 rnn_matvec_code_s8_s8

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.firmware import armv6m, avr, avr_code
+from harness.firmware import armv6m, armv7m, avr, avr_code
 from harness.firmware.ascode import CodeForm
 from harness.firmware.storage import Cost, Form, portable
 
@@ -41,7 +41,8 @@ class Core:
     """What the build knows of an instruction set.
 
     Fields
-        folder   its kernels, firmware_templates/kernels/<folder>; '' = the portable ones only
+        folders  its kernels, firmware_templates/kernels/<folder>; of files of one name the first
+                 folder's counts; () = the portable ones only
         forms    storages that its kernels can read, the fastest first: it wins a tie
         vectors  the element types to choose from
         joins    whether [U | W] [h; x] may be one product (docs/kernels.md, "Joint products")
@@ -51,7 +52,7 @@ class Core:
         rest_bytes  of flash, for all that is not a matrix, when weights are made code
     """
 
-    folder: str = ""
+    folders: tuple[str, ...] = ()
     forms: tuple[Form, ...] = portable(PORTABLE_COSTS)
     vectors: tuple[Vectors, ...] = (Vectors(),)
     joins: bool = False
@@ -62,16 +63,17 @@ class Core:
 
 
 PORTABLE = Core()
+HALFWORDS = Vectors("s16", "s16", "s16")
 CORES: Mapping[str, Core] = {
     "avr": Core(
-        "avr",
+        ("avr",),
         avr.FORMS,
         fused=tuple(form.name for form in avr.FORMS),
         code=avr_code.CODE,
         rest_bytes=9_000,
     ),
     "cortex-m0plus": Core(
-        "armv6m",
+        ("armv6m",),
         armv6m.FORMS,
         vectors=(Vectors("s32", "s32", "s32"), Vectors("s16", "s16", "s32")),
         joins=True,
@@ -79,6 +81,8 @@ CORES: Mapping[str, Core] = {
         wide_biases=True,
         code=armv6m.CODE,
     ),
+    "cortex-m3": Core(("armv7m",), armv7m.M3_FORMS, vectors=(HALFWORDS,)),
+    "cortex-m4f": Core(("armv7em", "armv7m"), armv7m.M4_FORMS, vectors=(HALFWORDS,)),
 }
 
 

@@ -15,27 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from harness.errors import ModelFileError, UsageError, near_miss
 from harness.firmware.ascode import PREFIX, CodeForm, Routine
 from harness.firmware.cores import Core, core_of
+from harness.firmware.hals import HALS, Hal
 from harness.firmware.plan import CLASSIFIER, WIDE_BIASES, Plan, make_plan
 from harness.paths import shipped
 from harness.qmodel import QModel
 
-HALS: Mapping[str, tuple[str, ...]] = {
-    "avr": ("app/main.c", "hal/hal_avr.c"),
-    "samd21": (
-        "app/main.c",
-        "hal/hal_samd21.c",
-        "hal/startup_samd21.c",
-        "hal/samd21g18_0x2000.ld",
-    ),
-    "arduino": ("hal/hal_arduino.cpp",),
-    "posix": ("hal/hal_posix.c",),
-}
 SOURCE_SUFFIXES = (".c", ".cpp", ".S")
 BOARD_NAME_BYTES = 16
 MIN_PAYLOAD = 2  # the header of a STEP
@@ -102,7 +92,7 @@ def render_sources(
     """Write the sources of one firmware flat into `destination`, replacing what was there.
 
     board_name   as HELLO reports it, at most 16 ASCII characters
-    hal          'avr', 'samd21', 'arduino' or 'posix'
+    hal          a name of `hals.HALS`
     max_payload  largest payload the board takes in a frame (its credit), in bytes
     bench_raw    int16 [S, D], the window that BENCH runs
     core         as boards.yaml calls it; decides which kernels there are beside the portable ones
@@ -133,6 +123,7 @@ def render_sources(
         "routines": sorted(routines),
     }
     texts = {f"{name}.S": routine.text for name, routine in routines.items()}
+    texts |= _linker_script(hal, HALS[hal])
     _write_tree(destination, context, _sources(model, hal, plan, known), known, texts)
     return Rendered(
         folder=destination,
@@ -218,15 +209,23 @@ def _sources(model: QModel, hal: str, plan: Plan, core: Core) -> list[str]:
     if model.tensors["pre_companded"].any():
         kernels.add("rnn_compand_s16")
     return [
-        *(f"kernels/{name}.c" for name in sorted(kernels)),
+        *(f"kernels/{name}.c" for name in sorted(kernels) if not _is_inline(name, core)),
         *_cell_sources(model.cell_class.source or model.cell),
         "cells/rnn_products.c",
         "core/rnn_input.c",
         "core/rnn_model.c",
         *(f"wire/{name}.c" for name in ("cobs", "crc32", "frame")),
         *(f"app/{name}.c" for name in ("app", "measure", "requests")),
-        *HALS[hal],
+        *HALS[hal].files,
     ]
+
+
+def _is_inline(kernel: str, core: Core) -> bool:
+    """Does a core have the kernel as a header only?"""
+    root = shipped("firmware_templates")
+    own = _found(root, f"kernels/{kernel}.c", core)
+    header = _found(root, f"kernels/{kernel}.h", core)
+    return header.parent.name in core.folders and own.parent.name not in core.folders
 
 
 def _cell_sources(cell: str) -> list[str]:
@@ -350,31 +349,43 @@ def _write_tree(
     partial.mkdir(parents=True)
     headers = [p for folder in ("kernels", "cells", "core", "wire", "app", "hal")
                for p in sorted((root / folder).glob("*.h"))]  # fmt: skip
-    own = root / "kernels" / core.folder
-    if core.folder:
-        headers += sorted([*own.glob("*.h"), *own.glob("*.inc")])  # replace those of their name
+    for folder in reversed(core.folders):  # its headers replace those of their name
+        own = root / "kernels" / folder
+        headers += sorted([*own.glob("*.h"), *own.glob("*.inc")])
     for path in (*headers, *(_found(root, name, core) for name in sources)):
         shutil.copyfile(path, partial / path.name)
-    templates = Environment(
-        loader=FileSystemLoader(root / "generated"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     for name in ("model_data.h", "model_data.c"):
-        texts = {**texts, name: templates.get_template(f"{name}.j2").render(context)}
+        texts = {**texts, name: _template(name).render(context)}
     for name, text in texts.items():
         (partial / name).write_text(text, encoding="utf-8", newline="\n")
     shutil.rmtree(destination, ignore_errors=True)
     partial.rename(destination)
 
 
+def _linker_script(hal: str, chip: Hal) -> dict[str, str]:
+    """The linker script of a HAL whose chip's memories are known here, by its file name."""
+    if chip.memory is None:
+        return {}
+    return {f"{hal}.ld": _template("armv7m.ld").render(chip=hal, memory=chip.memory)}
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(shipped("firmware_templates") / "generated"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(f"{name}.j2")
+
+
 def _found(root: Path, name: str, core: Core) -> Path:
-    """A source template: the core's own where it has one of that name."""
-    own = root / "kernels" / core.folder / Path(name).name
-    for path in (own.with_suffix(".S"), own) if core.folder else ():
-        if path.is_file():
-            return path
+    """A template: the core's own where it has one of that name."""
+    for folder in core.folders:
+        own = root / "kernels" / folder / Path(name).name
+        for path in (own.with_suffix(".S"), own) if own.suffix == ".c" else (own,):
+            if path.is_file():
+                return path
     return root / name

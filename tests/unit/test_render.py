@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.boards import load_kinds
 from harness.errors import ModelFileError, UsageError
 from harness.firmware.cores import PORTABLE
+from harness.firmware.hals import HALS
 from harness.firmware.plan import choose_form
-from harness.firmware.render import HALS, firmware_id_flag, render_sources, source_digest
+from harness.firmware.render import firmware_id_flag, render_sources, source_digest
 from harness.firmware.storage import (
     STORAGES,
     Product,
@@ -91,9 +94,13 @@ def test_one_cell_one_hal_and_what_they_need(cell, hal, tmp_path):
     assert {n for n in names if n.startswith("rnn_cell_")} == {
         f"rnn_cell_{CELLS[cell].source or cell}.c"
     }
-    assert {n for n in names if n.startswith("hal_")} in ({f"hal_{hal}.c"}, {f"hal_{hal}.cpp"})
-    assert ("main.c" in names) == (hal in ("avr", "samd21"))
-    assert (rendered.linker_script is not None) == (hal == "samd21")
+    assert {Path(file).name for file in HALS[hal].files if not file.endswith(".ld")} <= {
+        path.name for path in rendered.folder.iterdir()
+    }
+    assert {n for n in names if n.startswith("hal_")} <= {Path(f).name for f in HALS[hal].files}
+    bare = hal in ("samd21", "sam3x", "nrf52840", "stm32l4r5")
+    assert ("main.c" in names) == (bare or hal == "avr")
+    assert (rendered.linker_script is not None) == bare
     headers = {path.name for path in rendered.folder.glob("*.h")}
     for path in rendered.folder.iterdir():  # self-contained
         includes = re.findall(r'#include "(.*?)"', path.read_text())
@@ -274,3 +281,20 @@ def test_a_model_loaded_from_its_file_gives_the_same_bytes(tmp_path):
         )
         digests.add(rendered.digest)
     assert len(digests) == 1
+
+
+def test_the_linker_script_says_where_the_memories_lie(tmp_path):
+    """The Due's flash and RAM as 11057C's product mapping has them."""
+    rendered = render(random_qmodel("rnn"), tmp_path / "src", hal="sam3x", max_payload=512)
+    words = rendered.linker_script.read_text()
+    assert "FLASH (rx) : ORIGIN = 0x00080000, LENGTH = 0x00080000" in words
+    assert "RAM (rwx) : ORIGIN = 0x20070000, LENGTH = 0x00018000" in words
+
+
+def test_memories_of_a_hal_are_those_of_its_boards():
+    for kind in load_kinds().values():
+        for board in (kind.silicon(), kind.virtual()):
+            memory = HALS[board.hal].memory
+            if memory:
+                assert memory.flash_bytes == board.flash_free_bytes, board.kind
+                assert memory.ram_bytes == board.ram_bytes, board.kind

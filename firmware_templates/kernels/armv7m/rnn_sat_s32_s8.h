@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rnn_sat_s32_s8.h -- clamp to int8 on ARMv7-M: SSAT, and a comparison that counts.
+ * Contract: kernels/rnn_sat_s32_s8.h. */
+#ifndef RNN_SAT_S32_S8_H
+#define RNN_SAT_S32_S8_H
+
+#include "rnn_flash.h"
+
+RNN_INLINE int8_t rnn_sat_s32_s8(int32_t v, uint32_t *count)
+{
+    int32_t clamped;
+    __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(v));
+    *count += clamped != v; /* no branch, so that a loop keeps it in a register */
+    return (int8_t)clamped;
+}
+
+#endif
