@@ -102,8 +102,15 @@ class Dut:
         return msg.parse_stats(self._exchange(Type.STATS, b""))
 
     def bench(self, repeats: int, timeout_s: float = 60.0) -> BenchOutcome:
-        """Repeat the window stored in the firmware."""
-        payload = self._exchange(Type.BENCH, repeats.to_bytes(2, "little"), first_try_s=timeout_s)
+        """Repeat the window stored in the firmware; waits `timeout_s` at most for a first reply.
+
+        Each reply to a STEP has covered at least one step, so the slowest bounds a window's time.
+        """
+        window_s = self.identity.bench_steps * self._slowest_reply_s
+        patience_s = FIRST_TRY_S + 5 * repeats * window_s if window_s else timeout_s
+        payload = self._exchange(
+            Type.BENCH, repeats.to_bytes(2, "little"), first_try_s=min(timeout_s, patience_s)
+        )
         return msg.parse_bench(payload, self.identity.classes)
 
     def reset(self) -> None:
