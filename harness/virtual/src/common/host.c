@@ -312,11 +312,13 @@ uint64_t host_tx_dropped(const host *h) { return h->port.tx_dropped; }
 
 /* ---- faults on request ---- */
 
-void host_mcu_reset(host *h)
+bool host_mcu_reset(host *h)
 {
     trouble_reset(&h->trouble);
-    if (h->trouble.firmware)
-        memcpy(h->flash.image, h->trouble.firmware, h->flash.size);
+    if (!h->trouble.firmware)
+        return false;
+    memcpy(h->flash.image, h->trouble.firmware, h->flash.size);
+    return true;
 }
 
 void host_stage(host *h, bool bootloader)

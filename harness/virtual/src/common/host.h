@@ -124,8 +124,9 @@ void host_watch(host *h, int fd);
  * Whatever concerns bytes, time and the port is done by the host. It has to be told what the board
  * is doing, and asks it by a control request to `reset` or, with its memory lost, to `brown-out`. */
 
-/* The MCU was reset just now, by whatever; before it runs its first instruction. */
-void host_mcu_reset(host *h);
+/* The MCU was reset just now, by whatever; before it runs its first instruction. True: there is
+ * another program in flash now, and what the reset read from there is to be read again. */
+bool host_mcu_reset(host *h);
 /* Who has the port now. Call whenever it may have changed. */
 void host_stage(host *h, bool bootloader);
 /* The program is about to start: must the board stay in its bootloader instead? */

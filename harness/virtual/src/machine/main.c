@@ -92,8 +92,9 @@ static void report(struct process *p)
 {
     char fault[128];
     if (p->board.resets != p->resets) {
+        if (host_mcu_reset(p->host) && !p->board.in_bootloader)
+            board_reset(&p->board, RESET_EXTERNAL);     /* its vectors are others */
         p->resets = p->board.resets;
-        host_mcu_reset(p->host);
         host_event(p->host, "reset", "\"into\":\"%s\"",
                    p->board.in_bootloader ? "bootloader" : "application");
     }
