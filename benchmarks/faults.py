@@ -64,8 +64,8 @@ CATALOGUE = (
     Fault("boot", "firmware=OTHER", LAB, "the board answers with"),
     Fault("flash", "bad-uploads=1"),
     Fault("flash", "bad-uploads=odd"),
-    Fault("flash", "bad-uploads=1000", LAB, "could not flash"),
-    Fault("flash", "boot-drop=0.05,seed=1", LAB, "could not flash"),
+    Fault("flash", "bad-uploads=1000", LAB, "flash"),
+    Fault("flash", "boot-drop=0.05,seed=1", LAB, "flash"),
 )
 
 
