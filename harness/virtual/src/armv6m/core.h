@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * core.h -- what machine/ asks of a core under one name. This one counts cycles exactly. */
+ * core.h -- what cortexm/ and machine/ ask of a core under one name. This one counts cycles exactly. */
 #ifndef CORE_H
 #define CORE_H
 
@@ -17,6 +17,13 @@ static inline uint64_t core_cycles_hi(const struct cpu *cpu)
 static inline bool core_faulted(const struct cpu *cpu)
 {
     return cpu->locked_up || (cpu->active >> EXC_HARDFAULT & 1);
+}
+
+/* Beyond all events. Here they are served in lockup, too. */
+static inline bool core_dead(const struct cpu *cpu)
+{
+    (void)cpu;
+    return false;
 }
 
 /* Lets time pass in which no instruction runs. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * core.h -- what machine/ asks of a core under one name. This one counts a bracket. */
+ * core.h -- what cortexm/ and machine/ ask of a core under one name. This one counts a bracket. */
 #ifndef CORE_H
 #define CORE_H
 
@@ -20,6 +20,12 @@ static inline bool core_faulted(const struct cpu *cpu)
     for (int number = EXC_HARDFAULT; number <= EXC_USAGEFAULT; number++)
         faulted = faulted || exception_active(cpu, number);
     return faulted;
+}
+
+/* Beyond all events. */
+static inline bool core_dead(const struct cpu *cpu)
+{
+    return cpu->locked_up;
 }
 
 /* Lets time pass in which no instruction runs. */

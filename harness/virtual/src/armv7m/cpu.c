@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu.c -- reset, and the loop around the instructions: events, exceptions, sleep. */
+ * cpu.c -- reset, one instruction, names of faults; the loop around them is cortexm/run.c. */
 #include "cpu.h"
 
 #include <string.h>
@@ -68,105 +68,14 @@ void cpu_reset(struct cpu *cpu, uint32_t vtor)
     reset_system(cpu);
     cpu->vtor = vtor;
     bool ok = memory_read_strict(cpu, vtor, 4, &sp) && memory_read_strict(cpu, vtor + 4, 4, &pc);
-    cpu->r[SP] = cpu->min_sp = sp & ~3u;
-    cpu->pc = pc & ~1u;
-    cpu->thumb = pc & 1;
-    if (!ok) {
-        cpu->fault = FAULT_VECTOR;
-        cpu->fault_address = cpu->access_address;
-        cpu->fault_count++;
-        cpu->locked_up = true;
-    }
+    cpu_take_vectors(cpu, sp, pc, ok);
 }
 
-uint64_t cpu_next_event(const struct cpu *cpu)
+void cpu_execute_one(struct cpu *cpu)
 {
-    return cpu->systick_at < cpu->device_at ? cpu->systick_at : cpu->device_at;
-}
-
-static void serve_events(struct cpu *cpu)
-{
-    systick_service(cpu);
-    if (cpu->cycles >= cpu->device_at)
-        cpu->bus.event(cpu->bus.context);
-}
-
-/* WFI ends with anything that would preempt if PRIMASK were clear, WFE also with an event (the ARM,
- * sections B1.5.17 and B1.5.18). */
-static void wake(struct cpu *cpu)
-{
-    bool by_event = cpu->sleeping_for_event && cpu->event_register;
-    if (!by_event && !exception_next(cpu, true))
-        return;
-    if (by_event)
-        cpu->event_register = false;
-    cpu->sleeping = cpu->sleeping_for_event = false;
-}
-
-/* Whatever comes between two instructions. True if an exception was entered. */
-static bool between_instructions(struct cpu *cpu)
-{
-    cpu->attention = false;
-    if (cpu->sleeping)
-        wake(cpu);
-    int number = exception_next(cpu, false);
-    if (number) {
-        exception_enter(cpu, number);
-        return true;
-    }
-    if (!cpu->thumb && !cpu->sleeping) {
-        fault_take(cpu, FAULT_NOT_THUMB, cpu->pc, cpu->pc);
-        return true;
-    }
-    return false;
-}
-
-static bool stopped(const struct cpu *cpu)
-{
-    return cpu->sleeping || cpu->locked_up || cpu->reset_requested;
-}
-
-void cpu_run(struct cpu *cpu, uint64_t until)
-{
-    while (cpu->cycles < until && !cpu->locked_up) {
-        serve_events(cpu);
-        if (cpu->attention && between_instructions(cpu))
-            continue;
-        if (stopped(cpu))
-            return;
-        uint64_t event = cpu_next_event(cpu);
-        cpu->stop_at = event < until ? event : until;
-        execute_until(cpu);
-    }
-}
-
-void cpu_step(struct cpu *cpu)
-{
-    if (cpu->locked_up)
-        return;
-    serve_events(cpu);
-    if (cpu->attention && between_instructions(cpu))
-        return;
-    if (stopped(cpu))
-        return;
     cpu->stop_at = 0;
     execute_one(cpu);
     fp_leave(cpu);
-}
-
-void cpu_idle(struct cpu *cpu, uint64_t until)
-{
-    while (cpu->sleeping && cpu->cycles < until) {
-        if (cpu->attention) {
-            between_instructions(cpu);
-            continue;
-        }
-        uint64_t event = cpu_next_event(cpu);
-        uint64_t to = event < until ? event : until;
-        if (to > cpu->cycles)
-            cpu_pass(cpu, to - cpu->cycles);
-        serve_events(cpu);
-    }
 }
 
 const char *fault_name(enum fault fault)

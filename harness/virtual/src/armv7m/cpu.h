@@ -214,6 +214,11 @@ uint32_t cpu_xpsr(const struct cpu *cpu);
 void cpu_set_xpsr(struct cpu *cpu, uint32_t xpsr);  /* flags, GE and ITSTATE; not IPSR and T */
 const char *fault_name(enum fault fault);
 
+/* ---- cpu.c, for run.c ---- */
+void cpu_execute_one(struct cpu *cpu);      /* one instruction, whatever it takes */
+/* The end of a reset: stack pointer and PC from the vectors; lockup when they are not readable. */
+void cpu_take_vectors(struct cpu *cpu, uint32_t sp, uint32_t pc, bool readable);
+
 /* ---- execute.c ---- */
 void execute_until(struct cpu *cpu);        /* instructions while cycles < stop_at */
 void execute_one(struct cpu *cpu);
