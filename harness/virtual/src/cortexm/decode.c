@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * decode.c -- the 16-bit encodings as a table of patterns (the ARM, section A5.2). */
+ * decode.c -- the 16-bit encodings as a table of patterns (DDI 0419 and DDI 0403, section A5.2); what
+ * a core has besides is in its halfwords.h. */
 #include "decode.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "halfwords.h"
 
 uint8_t decode_table[65536];
 
@@ -15,6 +18,7 @@ struct pattern {
 
 /* The first that fits counts. UNPREDICTABLE encodings stand before the instruction they spoil. */
 static const struct pattern patterns[] = {
+    OWN_PATTERNS_FIRST
     /* A5.2.1 shift, add, subtract, move, compare. LSL #0 is MOVS. */
     {0xF800, 0x0000, OP_LSL_IMM}, {0xF800, 0x0800, OP_LSR_IMM}, {0xF800, 0x1000, OP_ASR_IMM},
     {0xFE00, 0x1800, OP_ADD_REG}, {0xFE00, 0x1A00, OP_SUB_REG},
@@ -65,10 +69,10 @@ static const struct pattern patterns[] = {
     {0xFF00, 0xD900, OP_BLS}, {0xFF00, 0xDA00, OP_BGE}, {0xFF00, 0xDB00, OP_BLT},
     {0xFF00, 0xDC00, OP_BGT}, {0xFF00, 0xDD00, OP_BLE},
     {0xF800, 0xE000, OP_B},
-    {0xF800, 0xF000, OP_WIDE},
+    OWN_PATTERNS_LAST
 };
 
-/* STM whose base is in the list but not its lowest stores an UNKNOWN value (the ARM, A6.7.58). */
+/* STM whose base is in the list but not its lowest stores an UNKNOWN value (DDI 0419, A6.7.58). */
 static bool stores_unknown_base(unsigned halfword)
 {
     unsigned base = halfword >> 8 & 7, list = halfword & 0xFF;
@@ -77,7 +81,7 @@ static bool stores_unknown_base(unsigned halfword)
 
 static uint8_t decode(unsigned halfword)
 {
-    if (stores_unknown_base(halfword))
+    if (own_unpredictable(halfword) || stores_unknown_base(halfword))
         return OP_UNPREDICTABLE;
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         if ((halfword & patterns[i].mask) == patterns[i].bits)
