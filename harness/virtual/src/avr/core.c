@@ -160,9 +160,8 @@ void core_brown_out(board *b)
 {
     host_event(b->host, "reset", "\"cause\":\"brown-out\"");
     b->avr->pc = b->boot_start;
-    uint32_t noise = (uint32_t)b->avr->cycle | 1u;
-    for (uint32_t i = core_ram_start(b); i <= core_ram_end(b); i++)
-        b->avr->data[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
+    uint32_t start = core_ram_start(b);
+    host_lose_memory(b->avr->data + start, core_ram_end(b) + 1u - start, b->avr->cycle);
     avr_reset(b->avr);
     avr_regbit_set(b->avr, b->avr->reset_flags.borf);
 }

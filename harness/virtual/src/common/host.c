@@ -326,6 +326,13 @@ void host_stage(host *h, bool bootloader)
     trouble_stage(&h->trouble, bootloader, host_now_ns());
 }
 
+void host_lose_memory(uint8_t *bytes, size_t size, uint64_t seed)
+{
+    uint32_t noise = (uint32_t)seed | 1u;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
+}
+
 bool host_refuses_start(host *h) { return trouble_refuses_start(&h->trouble); }
 
 /* ---- flash ---- */

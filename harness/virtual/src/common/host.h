@@ -129,6 +129,8 @@ void host_watch(host *h, int fd);
 bool host_mcu_reset(host *h);
 /* Who has the port now. Call whenever it may have changed. */
 void host_stage(host *h, bool bootloader);
+/* What RAM holds after its supply failed: noise, the same for the same `seed`. */
+void host_lose_memory(uint8_t *bytes, size_t size, uint64_t seed);
 /* The program is about to start: must the board stay in its bootloader instead? */
 bool host_refuses_start(host *h);
 

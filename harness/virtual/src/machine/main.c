@@ -46,9 +46,7 @@ static void flash_changed(void *context)
 static void brown_out(struct board *b)
 {
     struct image ram = board_ram(b);
-    uint32_t noise = (uint32_t)b->cpu.cycles | 1;
-    for (size_t i = 0; i < ram.size; i++)
-        ram.bytes[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
+    host_lose_memory(ram.bytes, ram.size, b->cpu.cycles);
     board_reset(b, RESET_POWER_ON);
 }
 
