@@ -18,6 +18,7 @@ ALLOWED = {
     "provenance": "paths",
     "tools": "errors paths",
     "boards": "errors paths",
+    "instances": "boards errors",
     "reference": "",
     "qmodel": "errors files reference",
     "results": "errors files",
