@@ -28,6 +28,12 @@ static uint16_t reply_size;
 static uint8_t last_seq;
 static bool greeted;                /* a HELLO has set last_seq */
 
+/* At another rate than the base's, so many zeros, or bytes beyond the largest frame, without a good
+ * frame among them mean that nobody hears us at it: the host is gone and back, or the line unfit. */
+#define PATIENCE 64u
+static uint8_t baud;
+static uint8_t patience;            /* what is left of that */
+
 static void put_nak(uint8_t *body, uint8_t code)
 {
     put_u8(put_u8(body + FRAME_HEADER, code), last_seq);
@@ -47,6 +53,8 @@ static int16_t execute(uint8_t type, const uint8_t *payload, uint16_t length, ui
         return request_step(payload, length, to);
     if (type == MESSAGE_BENCH)
         return request_bench(payload, length, to);
+    if (type == MESSAGE_BAUD)
+        return request_baud(payload, length, to);
     if (type != MESSAGE_HELLO && type != MESSAGE_STATS && type != MESSAGE_RESET)
         return -NAK_UNKNOWN_TYPE;
     if (length != 0)
@@ -54,6 +62,13 @@ static int16_t execute(uint8_t type, const uint8_t *payload, uint16_t length, ui
     if (type == MESSAGE_HELLO)
         return request_hello(to);
     return type == MESSAGE_STATS ? request_stats(&counters, to) : 0;
+}
+
+static void set_baud(uint8_t rate)
+{
+    baud = rate;
+    patience = PATIENCE;
+    hal_set_baud(rate);
 }
 
 /* A new request: execute it, keep and send its reply. */
@@ -70,6 +85,8 @@ static void answer(uint8_t type, uint8_t seq, const uint8_t *payload, uint16_t l
     frame_send(reply, reply_size, hal_write);
     if (type == MESSAGE_RESET)
         hal_reset();
+    if (type == MESSAGE_BAUD)
+        set_baud(reply[FRAME_HEADER]);
 }
 
 static void serve(void)
@@ -92,22 +109,25 @@ static void serve(void)
     answer(type, seq, request + FRAME_HEADER, length);
 }
 
-static void take(uint8_t byte)
+static void take(enum frame_event event)
 {
-    switch (frame_decoder_push(&decoder, byte)) {
+    switch (event) {
     case FRAME_GOOD:
+        patience = PATIENCE;
         counters.frames++;
         serve();
-        break;
+        return;
     case FRAME_BAD_CRC:
         counters.bad_crc++;
         break;
     case FRAME_BAD:
         counters.bad_frame++;
         break;
-    case FRAME_NONE:
+    default:
         break;
     }
+    if (baud != BAUD_BASE && --patience == 0)
+        set_baud(BAUD_BASE);
 }
 
 void app_start(void)
@@ -120,9 +140,13 @@ void app_start(void)
 
 void app_poll(void)
 {
-    int16_t byte = hal_read();
-    if (byte < 0)
-        hal_idle();
-    else
-        take((uint8_t)byte);
+    const uint8_t *bytes;
+    uint16_t count;
+    while ((count = hal_waiting(&bytes)) != 0) {
+        enum frame_event event = frame_decoder_take(&decoder, bytes, &count);
+        hal_drop(count);            /* before a request is executed: there is room for the next */
+        if (event != FRAME_NONE)
+            take(event);
+    }
+    hal_idle();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * measure.h -- the network, run in measured stretches: one per time step (input stage and cell),
- * one for the classifier. Interrupts are off inside a stretch and on between them. */
+ * one for the classifier. hal.h says what interrupts may do inside a stretch. */
 #ifndef MEASURE_H
 #define MEASURE_H
 

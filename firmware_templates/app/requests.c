@@ -36,7 +36,7 @@ int16_t request_hello(uint8_t *reply)
     at = put_u8(at, LINK_PROTOCOL);
     at = put_u8(at, hal_timer());
     at = put_u8(at, RNN_STATE_BITS / 8);
-    at = put_u8(at, 0);
+    at = put_u8(at, hal_bauds());
     at = put_u32(at, RNN_CLOCK_HZ);
     at = put_u16(at, RNN_MAX_PAYLOAD);
     at = put_u16(at, RNN_FEATURES);
@@ -45,6 +45,7 @@ int16_t request_hello(uint8_t *reply)
     at = put_u16(at, RNN_STEPS);
     at = put_u16(at, RNN_BENCH_STEPS);
     at = put_u16(at, measure_overhead());
+    at = put_u16(at, hal_window());
     at = put_flash(at, rnn_identity_board, 16);
     at = put_flash(at, rnn_identity_firmware, 8);
     at = put_flash(at, rnn_identity_model, 32);
@@ -102,7 +103,16 @@ int16_t request_step(const uint8_t *payload, uint16_t length, uint8_t *reply)
     return (int16_t)(at - reply);
 }
 
-/* ---- STATS, BENCH ---- */
+/* ---- BAUD, STATS, BENCH ---- */
+
+int16_t request_baud(const uint8_t *payload, uint16_t length, uint8_t *reply)
+{
+    if (length != BAUD_SIZE)
+        return -NAK_BAD_LENGTH;
+    if (payload[0] != BAUD_BASE && (payload[0] > 7u || !(hal_bauds() & BAUD_BIT(payload[0]))))
+        return -NAK_BAD_BAUD;
+    return (int16_t)(put_u8(reply, payload[0]) - reply);
+}
 
 int16_t request_stats(const struct link_counters *counters, uint8_t *reply)
 {

@@ -18,6 +18,8 @@ struct link_counters {
 int16_t request_hello(uint8_t *reply);
 int16_t request_step(const uint8_t *payload, uint16_t length, uint8_t *reply);
 int16_t request_stats(const struct link_counters *counters, uint8_t *reply);
+/* The rate is the caller's to set, once the reply has been sent. */
+int16_t request_baud(const uint8_t *payload, uint16_t length, uint8_t *reply);
 int16_t request_bench(const uint8_t *payload, uint16_t length, uint8_t *reply);
 
 #endif

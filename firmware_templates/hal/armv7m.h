@@ -54,10 +54,18 @@ static inline uint8_t wait_for(volatile uint32_t *reg, uint32_t mask, uint32_t p
 void chip_start(void);
 /* The one handler of all interrupts; only those that chip_start enabled can come. */
 void chip_interrupt(void);
-/* A character, as soon as the transmitter takes it; lost if it never does. */
-void chip_send(uint8_t byte);
+/* Characters, as soon as the transmitter takes them; lost if it never does. */
+void chip_write(const uint8_t *bytes, uint16_t size);
 /* Waits until the last character has left the chip. */
 void chip_flush(void);
+/* A line that goes on by itself in a measured stretch, by DMA and a memory that the core does not use
+ * then, so that neither waits for the other. chip_window: characters that it has room for; 0: there is
+ * no such thing, and the other two do nothing. Between capture and release characters go there, and
+ * chip_captured tells how many have. */
+uint16_t chip_window(void);
+void chip_capture(void);
+const uint8_t *chip_captured(uint16_t *count);
+void chip_release(void);
 /* The pin that is high during a measured stretch. */
 void chip_mark_raise(void);
 void chip_mark_lower(void);

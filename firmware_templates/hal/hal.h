@@ -17,11 +17,22 @@ extern "C" {
 /* Clocks, serial line, counter. Called once, with interrupts off or on; leaves them on. */
 void hal_init(void);
 
-/* The next received byte, or -1 if none is waiting. Received bytes wait in a ring that an interrupt
- * fills; a byte that finds it full is lost and counted. */
-int16_t hal_read(void);
+/* Received bytes that wait, oldest first, up to the end of the ring that an interrupt fills; 0: none.
+ * They stay until they are dropped. A byte that finds the ring full is lost and counted. */
+uint16_t hal_waiting(const uint8_t **bytes);
+void hal_drop(uint16_t count);
 
-/* Send bytes. Takes as long as the line needs, or gives up: it never waits for a reader. */
+/* The next of them, or -1. */
+static inline int16_t hal_read(void)
+{
+    const uint8_t *bytes;
+    int16_t byte = hal_waiting(&bytes) ? (int16_t)*bytes : (int16_t)-1;
+    if (byte >= 0)
+        hal_drop(1);
+    return byte;
+}
+
+/* Send bytes. Takes as long as the line needs at most, or gives up: it never waits for a reader. */
 void hal_write(const uint8_t *bytes, uint16_t size);
 
 /* Sleep until a byte may be waiting. May return early; never sleeps on a byte that came before. */
@@ -30,9 +41,18 @@ void hal_idle(void);
 /* Bytes lost since reset: ring full, or the receiver's own overrun. */
 uint32_t hal_overruns(void);
 
-/* A measured stretch: begin turns interrupts off, zeroes the counter and raises the mark; end reads
- * the counter, lowers the mark, turns interrupts on and returns the cycles in between, a constant
- * overhead included, or CYCLES_UNKNOWN. Stretches do not nest. */
+/* Bytes that may come while a stretch is measured: none of them is lost, and the cycles are the same
+ * with and without them. 0: the board is deaf then, or the line would disturb the count. */
+uint16_t hal_window(void);
+
+/* The line's speed. hal_bauds: the BAUD_BIT of each enum baud that the board can be asked for, beside
+ * the one it starts with. hal_set_baud waits until what was sent has left. */
+uint8_t hal_bauds(void);
+void hal_set_baud(uint8_t rate);
+
+/* A measured stretch: begin zeroes the counter and raises the mark; end reads the counter, lowers the
+ * mark and returns the cycles in between, a constant overhead included, or CYCLES_UNKNOWN. Inside,
+ * interrupts are off, or what they take is subtracted exactly. Stretches do not nest. */
 void hal_stretch_begin(void);
 uint32_t hal_stretch_end(void);
 

@@ -214,6 +214,27 @@ uint8_t hal_timer(void)
 
 #endif
 
+/* ---- the line ---- */
+
+/* USB loses nothing while interrupts are off. But a USB module reads its descriptors in RAM at every
+ * packet that the host offers, also at one that it refuses (DS40001882, "USB"), and whether that delays
+ * the core was never measured: no traffic meets a stretch. */
+uint16_t hal_window(void)
+{
+    return 0;
+}
+
+/* USB has no baud rate. */
+uint8_t hal_bauds(void)
+{
+    return 0;
+}
+
+void hal_set_baud(uint8_t rate)
+{
+    (void)rate;
+}
+
 /* ---- the rest ---- */
 
 static bool tells_room;         /* 0 is the API's default, and nothing waits to be sent yet */
@@ -225,9 +246,22 @@ void hal_init(void)
     tells_room = PORT_TO_HOST.availableForWrite() > 0;
 }
 
-int16_t hal_read(void)
+static uint8_t received[64];    /* taken from the core, whose buffer cannot be looked into */
+static uint8_t received_head, received_tail;
+
+uint16_t hal_waiting(const uint8_t **bytes)
 {
-    return static_cast<int16_t>(PORT_TO_HOST.read());
+    if (received_head == received_tail)
+        received_head = received_tail = 0;
+    while (received_head < sizeof received && PORT_TO_HOST.available() > 0)
+        received[received_head++] = static_cast<uint8_t>(PORT_TO_HOST.read());
+    *bytes = received + received_tail;
+    return static_cast<uint16_t>(received_head - received_tail);
+}
+
+void hal_drop(uint16_t count)
+{
+    received_tail = static_cast<uint8_t>(received_tail + count);
 }
 
 void hal_idle(void)

@@ -4,7 +4,8 @@
  * pin are in the chip's own file (hal_sam3x.c, hal_nrf52840.c, hal_stm32l4r5.c).
  *
  * Counter (DWT.CYCCNT, timer 3): 32 bits, hence exact for stretches of up to 2^32 - 2 cycles, with
- * interrupts off throughout.
+ * interrupts off throughout: what one takes depends on the instruction that it cuts short. The line
+ * goes on where the chip can do that by itself (armv7m.h, chip_capture).
  * Stack: painted by startup_armv7m.c from the end of .bss up; the peak includes interrupts. */
 #include "armv7m.h"
 #include "hal.h"
@@ -43,20 +44,21 @@ void ring_put(uint8_t byte)
     head = next;
 }
 
-int16_t hal_read(void)
+uint16_t hal_waiting(const uint8_t **bytes)
 {
-    uint16_t at = tail;
-    if (at == head)
-        return -1;
-    uint8_t byte = ring[at];
-    tail = (uint16_t)((at + 1u) & (RING_SIZE - 1u));
-    return byte;
+    uint16_t to = head;
+    *bytes = (const uint8_t *)ring + tail;
+    return (uint16_t)((to >= tail ? to : RING_SIZE) - tail);
+}
+
+void hal_drop(uint16_t count)
+{
+    tail = (uint16_t)((tail + count) & (RING_SIZE - 1u));
 }
 
 void hal_write(const uint8_t *bytes, uint16_t size)
 {
-    for (; size; size--)
-        chip_send(*bytes++);
+    chip_write(bytes, size);
 }
 
 void hal_idle(void)
@@ -73,11 +75,40 @@ uint32_t hal_overruns(void)
     return overruns;
 }
 
+uint16_t hal_window(void)
+{
+    return chip_window();
+}
+
+/* The line keeps the rate that it starts with. */
+uint8_t hal_bauds(void)
+{
+    return 0;
+}
+
+void hal_set_baud(uint8_t rate)
+{
+    (void)rate;
+}
+
 /* ---- measured stretches ---- */
+
+/* The receiver holds few characters, so it is given back only when nearly all have been taken over. */
+static void take_captured(void)
+{
+    uint16_t taken = 0, count;
+    const uint8_t *bytes;
+    for (uint8_t released = 0; released < 2; released++) {
+        while (bytes = chip_captured(&count), taken < count)
+            ring_put(bytes[taken++]);
+        chip_release();
+    }
+}
 
 void hal_stretch_begin(void)
 {
     irq_off();
+    chip_capture();
     DWT_CYCCNT = 0;
     chip_mark_raise();
 }
@@ -86,6 +117,7 @@ uint32_t hal_stretch_end(void)
 {
     uint32_t cycles = DWT_CYCCNT;
     chip_mark_lower();
+    take_captured();
     irq_on();
     return cycles;
 }

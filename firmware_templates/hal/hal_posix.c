@@ -31,6 +31,9 @@
 #include "messages.h"
 
 #define WRITE_PATIENCE_MS 1000
+#ifndef POSIX_WINDOW                /* a test may want the window of a small board */
+#define POSIX_WINDOW 2048u          /* half of what a tty's queue takes */
+#endif
 #define RESET_STATUS 75             /* of a child that wants to be started again */
 
 static int in = STDIN_FILENO, out = STDOUT_FILENO;
@@ -91,9 +94,15 @@ static void fill(void)
     head = got > 0 ? (size_t)got : 0;
 }
 
-int16_t hal_read(void)
+uint16_t hal_waiting(const uint8_t **bytes)
 {
-    return tail < head ? ring[tail++] : -1;
+    *bytes = ring + tail;
+    return (uint16_t)(head - tail);
+}
+
+void hal_drop(uint16_t count)
+{
+    tail += count;
 }
 
 void hal_idle(void)
@@ -126,6 +135,38 @@ uint32_t hal_overruns(void)
     return 0;
 }
 
+/* The kernel takes them. That costs time, which is what the clock measures: who times windows sends
+ * none meanwhile. */
+uint16_t hal_window(void)
+{
+    return POSIX_WINDOW;
+}
+
+/* ---- baud rate, of a tty ---- */
+
+static const speed_t speeds[] = {
+    [BAUD_BASE] = B115200,   [BAUD_230400] = B230400,   [BAUD_460800] = B460800,
+    [BAUD_500000] = B500000, [BAUD_921600] = B921600,   [BAUD_1000000] = B1000000,
+    [BAUD_2000000] = B2000000,                          /* 250000 has no name in POSIX */
+};
+
+uint8_t hal_bauds(void)
+{
+    uint8_t mask = 0;
+    for (uint8_t rate = BAUD_230400; isatty(in) && rate <= BAUD_2000000; rate++)
+        if (speeds[rate])
+            mask |= BAUD_BIT(rate);
+    return mask;
+}
+
+void hal_set_baud(uint8_t rate)
+{
+    struct termios settings;
+    if (tcgetattr(in, &settings) < 0 || cfsetspeed(&settings, speeds[rate]) < 0)
+        return;
+    tcsetattr(in, TCSADRAIN, &settings);
+}
+
 /* ---- clock ---- */
 
 void hal_stretch_begin(void)
@@ -156,6 +197,7 @@ void hal_reset(void)
 static _Noreturn void run(void)
 {
     stack_top = (uintptr_t)__builtin_frame_address(0);
+    hal_set_baud(BAUD_BASE);        /* also after a reset */
     app_start();
     for (;;)
         app_poll();

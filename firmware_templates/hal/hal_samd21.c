@@ -26,7 +26,7 @@
 #define MARK_PIN (1u << 20)
 #define SYSTICK_TOP 0xFFFFFFu
 
-static volatile uint8_t ring[RING_SIZE];
+static uint8_t ring[RING_SIZE];
 static volatile uint16_t head, tail;        /* bytes tail .. head - 1 wait */
 static volatile uint32_t overruns;
 
@@ -106,8 +106,8 @@ static void start_clock(void)
 /* Arithmetic baud rate, 16 samples a bit: 65536 (1 - 16 baud / clock); "Clock Generation -
  * Baud-Rate Generator". */
 #define BAUD_SCALE (16ull * 65536u)
-#define BAUD_VALUE \
-    (65536u - (uint32_t)((BAUD_SCALE * RNN_BAUD + RNN_CLOCK_HZ / 2u) / RNN_CLOCK_HZ))
+#define BAUD_VALUE(baud) \
+    (65536u - (uint32_t)((BAUD_SCALE * (baud) + RNN_CLOCK_HZ / 2u) / RNN_CLOCK_HZ))
 
 static void wait_usart(void)
 {
@@ -125,7 +125,7 @@ static void start_usart(void)
         ;
     wait_usart();
     USART_CTRLA = CTRLA_MODE_INTERNAL | CTRLA_TXPO_PAD2 | CTRLA_RXPO_PAD3 | CTRLA_DORD_LSB;
-    USART_BAUD = (uint16_t)BAUD_VALUE;
+    USART_BAUD = (uint16_t)BAUD_VALUE(RNN_BAUD);
     USART_CTRLB = CTRLB_TXEN | CTRLB_RXEN;
     wait_usart();
     PORTB_PMUX11 = PMUX_FUNCTION_D | PMUX_FUNCTION_D << 4;
@@ -137,6 +137,21 @@ static void start_usart(void)
     wait_usart();
 }
 
+static void put(const volatile uint8_t *bytes, uint16_t count)
+{
+    uint16_t at = head, end = tail;
+    for (; count; count--, bytes++) {
+        uint16_t next = (uint16_t)((at + 1u) & (RING_SIZE - 1u));
+        if (next == end) {
+            overruns += count;
+            break;
+        }
+        ring[at] = *bytes;
+        at = next;
+    }
+    head = at;
+}
+
 void sercom5_interrupt(void)
 {
     if (!(USART_INTFLAG & USART_RXC))
@@ -146,14 +161,61 @@ void sercom5_interrupt(void)
         overruns++;
     }
     uint8_t byte = (uint8_t)USART_DATA;
-    uint16_t next = (uint16_t)((head + 1u) & (RING_SIZE - 1u));
-    if (next == tail) {
-        overruns++;
-        return;
-    }
-    ring[head] = byte;
-    head = next;
+    put(&byte, 1);
 }
+
+/* ---- a line that goes on in a stretch ---- */
+
+/* The DMAC takes what arrives. It shares the RAM with the core, but only in cycles that the core leaves
+ * free: "SRAM Quality of Service" gives the core the highest priority and the DMAC the lowest. */
+#define CAPTURE_SIZE RING_SIZE
+
+struct descriptor {
+    volatile uint16_t control, left;
+    volatile const void *source;
+    volatile void *end;
+    volatile void *next;
+} __attribute__((aligned(16)));
+
+static struct descriptor capture, progress; /* what is to be done; how far it is (write-back) */
+static volatile uint8_t captured[CAPTURE_SIZE];
+
+static void start_dmac(void)
+{
+    SBMATRIX_SFR_CPU = QOS_HIGHEST;
+    DMAC_QOSCTRL = QOS_BACKGROUND;
+    capture = (struct descriptor){BTCTRL_VALID | BTCTRL_DSTINC, CAPTURE_SIZE, &USART_DATA,
+                                  captured + CAPTURE_SIZE, 0};
+    DMAC_BASEADDR = (uint32_t)&capture;
+    DMAC_WRBADDR = (uint32_t)&progress;
+    DMAC_CTRL = DMAC_CTRL_DMAENABLE | DMAC_CTRL_LVLEN0;
+    DMAC_CHID = 0;
+    DMAC_CHCTRLB = CHCTRLB_TRIGSRC_SERCOM5_RX | CHCTRLB_TRIGACT_BEAT;
+}
+
+static void start_capture(void)
+{
+    progress.left = CAPTURE_SIZE;   /* written back at the first beat only */
+    DMAC_CHCTRLA = CHCTRLA_ENABLE;
+}
+
+static void stop_capture(void)
+{
+    DMAC_CHCTRLA = 0;
+    for (uint32_t i = 0; i < FAST_PATIENCE && (DMAC_CHCTRLA & CHCTRLA_ENABLE); i++)
+        ;
+}
+
+/* The receiver holds three characters: the DMAC is stopped only when nearly all have been taken. */
+static void take_captured(void)
+{
+    uint16_t most = (uint16_t)(CAPTURE_SIZE - progress.left);
+    put(captured, most);
+    stop_capture();
+    put(captured + most, (uint16_t)(CAPTURE_SIZE - progress.left - most));
+}
+
+/* ---- start, and the line between stretches ---- */
 
 void hal_init(void)
 {
@@ -165,17 +227,20 @@ void hal_init(void)
     SYST_CVR = 0;
     SYST_CSR = CSR_ENABLE | CSR_CLKSOURCE;
     start_usart();
+    start_dmac();
     irq_on();
 }
 
-int16_t hal_read(void)
+uint16_t hal_waiting(const uint8_t **bytes)
 {
-    uint16_t at = tail;
-    if (at == head)
-        return -1;
-    uint8_t byte = ring[at];
-    tail = (uint16_t)((at + 1u) & (RING_SIZE - 1u));
-    return byte;
+    uint16_t to = head;
+    *bytes = ring + tail;
+    return (uint16_t)((to >= tail ? to : RING_SIZE) - tail);
+}
+
+void hal_drop(uint16_t count)
+{
+    tail = (uint16_t)((tail + count) & (RING_SIZE - 1u));
 }
 
 void hal_write(const uint8_t *bytes, uint16_t size)
@@ -201,6 +266,40 @@ uint32_t hal_overruns(void)
     return overruns;
 }
 
+uint16_t hal_window(void)
+{
+    return CAPTURE_SIZE - 1u;
+}
+
+/* Those that an adaptor on these pins may be asked for beside the usual ones. */
+uint8_t hal_bauds(void)
+{
+    return BAUD_BIT(BAUD_500000) | BAUD_BIT(BAUD_1000000) | BAUD_BIT(BAUD_2000000);
+}
+
+static void flush(void)
+{
+    for (uint32_t i = 0; i < FAST_PATIENCE && !(USART_INTFLAG & USART_TXC); i++)
+        ;
+}
+
+/* BAUD is enable-protected. */
+void hal_set_baud(uint8_t rate)
+{
+    static const uint16_t divisors[] = {
+        [BAUD_BASE] = (uint16_t)BAUD_VALUE(RNN_BAUD),
+        [BAUD_500000] = (uint16_t)BAUD_VALUE(500000u),
+        [BAUD_1000000] = (uint16_t)BAUD_VALUE(1000000u),
+        [BAUD_2000000] = (uint16_t)BAUD_VALUE(2000000u),
+    };
+    flush();
+    USART_CTRLA &= ~CTRLA_ENABLE;
+    wait_usart();
+    USART_BAUD = divisors[rate];
+    USART_CTRLA |= CTRLA_ENABLE;
+    wait_usart();
+}
+
 /* ---- measured stretches ---- */
 
 #define FLAG_MARGIN 16u     /* more than the counter moves between hal_stretch_end's two reads */
@@ -208,6 +307,7 @@ uint32_t hal_overruns(void)
 void hal_stretch_begin(void)
 {
     irq_off();
+    start_capture();
     SYST_CVR = 0;           /* any write: count from the top at the next cycle, COUNTFLAG cleared */
     IOBUS_OUTSETA = MARK_PIN;
 }
@@ -220,6 +320,7 @@ uint32_t hal_stretch_end(void)
     /* With only a few counts left the flag may have come up after `left` was read. */
     if ((SYST_CSR & CSR_COUNTFLAG) && left >= FLAG_MARGIN)
         cycles += SYSTICK_TOP + 1u;
+    take_captured();
     irq_on();
     return cycles;
 }
@@ -233,8 +334,7 @@ uint8_t hal_timer(void)
 
 void hal_reset(void)
 {
-    for (uint32_t i = 0; i < FAST_PATIENCE && !(USART_INTFLAG & USART_TXC); i++)
-        ;
+    flush();
     irq_off();
     __asm__ volatile("dsb" ::: "memory");
     SCB_AIRCR = AIRCR_SYSRESETREQ;

@@ -16,6 +16,27 @@
 #define PM_APBCMASK REG32(0x40000420u)
 #define PM_APBCMASK_SERCOM5 (1u << 7)
 
+/* DMAC: Direct Memory Access Controller; its descriptors lie in RAM. */
+#define DMAC_CTRL REG16(0x41004800u)
+#define DMAC_CTRL_DMAENABLE (1u << 1)
+#define DMAC_CTRL_LVLEN0 (1u << 8)
+#define DMAC_QOSCTRL REG8(0x4100480Eu)
+#define DMAC_BASEADDR REG32(0x41004834u)
+#define DMAC_WRBADDR REG32(0x41004838u)
+#define DMAC_CHID REG8(0x4100483Fu)
+#define DMAC_CHCTRLA REG8(0x41004840u)
+#define CHCTRLA_ENABLE (1u << 1)
+#define DMAC_CHCTRLB REG32(0x41004844u)
+#define CHCTRLB_TRIGSRC_SERCOM5_RX (0x0Bu << 8)
+#define CHCTRLB_TRIGACT_BEAT (2u << 22)
+#define BTCTRL_VALID 1u
+#define BTCTRL_DSTINC (1u << 11)
+
+/* "SRAM Quality of Service": the priority of the core's accesses, 0 to 3. */
+#define SBMATRIX_SFR_CPU REG32(0x4100711Cu)
+#define QOS_HIGHEST 3u
+#define QOS_BACKGROUND 0u
+
 /* SYSCTRL: System Controller. */
 #define SYSCTRL_PCLKSR REG32(0x4000080Cu)
 #define PCLKSR_XOSC32KRDY (1u << 1)

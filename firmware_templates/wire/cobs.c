@@ -21,19 +21,3 @@ void cobs_encode(const uint8_t *bytes, uint16_t size, cobs_sink sink)
             bytes++;        /* the 0 that the code stands for; a block follows even at the end */
     }
 }
-
-enum cobs_result cobs_decode(struct cobs_decoder *decoder, uint8_t in, uint8_t *out)
-{
-    if (decoder->left) {
-        decoder->left--;
-        *out = in;
-        return COBS_BYTE;
-    }
-    bool zero = decoder->code != 0 && decoder->code != 255u;
-    decoder->code = in;
-    decoder->left = (uint8_t)(in - 1u);
-    if (!zero)
-        return COBS_NONE;
-    *out = 0;
-    return COBS_BYTE;
-}

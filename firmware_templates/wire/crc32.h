@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * crc32.h -- CRC-32 of IEEE 802.3, as zlib.crc32: reflected polynomial 0xEDB88320, start and final
- * complement. A table of 16 words in flash, two steps per byte.
+ * complement. By a table of 16 words, two steps a byte; on an AVR without one.
  *
  * crc32_update(CRC32_START, bytes, size) may be continued; crc32_finish gives the value sent. */
 #ifndef CRC32_H

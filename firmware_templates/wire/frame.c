@@ -48,7 +48,7 @@ static enum frame_event judge(const struct frame_decoder *decoder)
 {
     const uint8_t *body = decoder->body;
     if (decoder->cobs.code == 0)
-        return FRAME_NONE;
+        return FRAME_EMPTY;
     if (!cobs_is_complete(&decoder->cobs) || decoder->size > decoder->capacity ||
         decoder->size < FRAME_OVERHEAD || frame_length(body) != decoder->size - FRAME_OVERHEAD)
         return FRAME_BAD;
@@ -57,19 +57,61 @@ static enum frame_event judge(const struct frame_decoder *decoder)
     return crc == stored_crc(body + covered) ? FRAME_GOOD : FRAME_BAD_CRC;
 }
 
+/* A call of its own: what it needs of registers is not to be saved at every byte. */
+static __attribute__((noinline)) enum frame_event finish(struct frame_decoder *decoder)
+{
+    enum frame_event event = judge(decoder);
+    restart(decoder);
+    return event;
+}
+
 enum frame_event frame_decoder_push(struct frame_decoder *decoder, uint8_t byte)
 {
-    if (byte == 0) {
-        enum frame_event event = judge(decoder);
-        restart(decoder);
-        return event;
-    }
+    if (byte == 0)
+        return finish(decoder);
     uint8_t out;
-    if (cobs_decode(&decoder->cobs, byte, &out) == COBS_BYTE) {
-        if (decoder->size < decoder->capacity)
-            decoder->body[decoder->size] = out;
-        if (decoder->size <= decoder->capacity)
-            decoder->size++;
+    if (cobs_decode(&decoder->cobs, byte, &out) != COBS_BYTE)
+        return FRAME_NONE;
+    uint16_t size = decoder->size;
+    if (size >= decoder->capacity) {
+        decoder->size = (uint16_t)(decoder->capacity + 1u);
+        return FRAME_TOO_LONG;
     }
+    decoder->body[size] = out;
+    decoder->size = (uint16_t)(size + 1u);
     return FRAME_NONE;
+}
+
+/* The bytes of a block, which are most of all, up to a zero that does not belong there. */
+static const uint8_t *take_run(struct frame_decoder *decoder, const uint8_t *at, uint16_t count)
+{
+    uint16_t room = (uint16_t)(decoder->capacity - decoder->size);
+    uint16_t run = decoder->cobs.left;
+    if (decoder->size > decoder->capacity)
+        return at;
+    run = run < room ? run : room;
+    run = run < count ? run : count;
+    uint8_t *to = decoder->body + decoder->size;
+    const uint8_t *from = at, *end = at + run;
+    for (uint8_t byte; at != end && (byte = *at) != 0; at++)
+        *to++ = byte;
+    uint16_t taken = (uint16_t)(at - from);
+    decoder->size = (uint16_t)(decoder->size + taken);
+    decoder->cobs.left = (uint8_t)(decoder->cobs.left - taken);
+    return at;
+}
+
+enum frame_event frame_decoder_take(struct frame_decoder *decoder, const uint8_t *bytes,
+                                    uint16_t *count)
+{
+    const uint8_t *at = bytes, *end = bytes + *count;
+    enum frame_event event = FRAME_NONE;
+    while (event == FRAME_NONE && at != end) {
+        if (decoder->cobs.left)
+            at = take_run(decoder, at, (uint16_t)(end - at));
+        if (at != end)
+            event = frame_decoder_push(decoder, *at++);
+    }
+    *count = (uint16_t)(at - bytes);
+    return event;
 }

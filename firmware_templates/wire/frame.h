@@ -29,10 +29,12 @@ void frame_send(const uint8_t *body, uint16_t size, cobs_sink sink);
 /* ---- receiving ---- */
 
 enum frame_event {
-    FRAME_NONE,         /* not at the end of a frame, or an empty stretch */
+    FRAME_NONE,         /* not at the end of a frame */
     FRAME_GOOD,         /* a frame; read it with the functions below before the next byte */
     FRAME_BAD,          /* COBS, size or length wrong: dropped */
-    FRAME_BAD_CRC       /* well formed, but its crc is wrong: dropped */
+    FRAME_BAD_CRC,      /* well formed, but its crc is wrong: dropped */
+    FRAME_EMPTY,        /* nothing between two zeros */
+    FRAME_TOO_LONG      /* a byte beyond the largest frame: not stored */
 };
 
 struct frame_decoder {
@@ -46,6 +48,11 @@ void frame_decoder_init(struct frame_decoder *decoder, uint8_t *body, uint16_t c
 
 /* Feed one byte of the wire. Any bytes in any order are safe; after a 0 the decoder is in step. */
 enum frame_event frame_decoder_push(struct frame_decoder *decoder, uint8_t byte);
+
+/* Feed bytes up to the first event or to the end; `*count`: how many there are, then how many were
+ * taken. Does what pushing them does, in less time. */
+enum frame_event frame_decoder_take(struct frame_decoder *decoder, const uint8_t *bytes,
+                                    uint16_t *count);
 
 /* Fields of a good frame. */
 static inline uint8_t frame_type(const uint8_t *body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,11 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Release the port; harmless when done twice."""
+
+
+@runtime_checkable
+class RatedLink(Link, Protocol):
+    """A Link whose line has a baud rate that can be changed."""
+
+    def set_baud(self, baud: int) -> None:
+        """Go on at this rate; 0: at the one it was opened with. Raises LinkError."""

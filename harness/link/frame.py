@@ -92,13 +92,15 @@ class Decoder:
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by `data`, in order."""
         self._pending += data
-        *whole, rest = bytes(self._pending).split(DELIMITER)
-        self._pending = bytearray(rest)
+        whole: list[bytearray] = []
+        if DELIMITER in data:
+            *whole, self._pending = self._pending.split(DELIMITER)
+        rest = self._pending
         if len(rest) > 2 * MAX_PAYLOAD_BYTES:  # no delimiter for too long: noise
             self._pending.clear()
             self.bad_frames += 1
         frames = []
-        for stuffed in filter(None, whole):
+        for stuffed in map(bytes, filter(None, whole)):
             try:
                 frames.append(decode(stuffed))
             except BadFrame:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from harness.errors import LinkError
 
-PROTOCOL = 1
+PROTOCOL = 2
 REPLY = 0x80
+BANNER_SEQ = 0  # of the HELLO reply that a board sends unasked, after a reset
 NOT_MEASURED = 0xFFFFFFFF
 
 
@@ -25,6 +26,7 @@ class Type(IntEnum):
     STATS = 0x03
     BENCH = 0x04
     RESET = 0x05
+    BAUD = 0x06
     NAK = 0x7F
 
 
@@ -44,15 +46,28 @@ class Nak(IntEnum):
     NO_FIRST_STEP = 3
     BAD_SEQ = 4
     HELLO_FIRST = 5
+    BAD_BAUD = 6
+
+
+BASE_RATE = 0
+BAUDS = (0, 230_400, 250_000, 460_800, 500_000, 921_600, 1_000_000, 2_000_000)  # by rate number
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who is there. firmware_id 8 bytes, model_sha256 32 bytes, both as hex."""
+    """Who is there. firmware_id 8 bytes, model_sha256 32 bytes, both as hex.
+
+    Fields (beside those that say it)
+        rate_mask     bit i: the board can do BAUDS[i] beside the rate it starts with
+        credit_bytes  of payload that it takes in a frame
+        window_bytes  of frames that may be under way together while it computes; 0: none, each
+                      waits for the reply to the one before
+    """
 
     protocol: int
     timer: int
     state_bytes: int
+    rate_mask: int
     clock_hz: int
     credit_bytes: int
     features: int
@@ -61,6 +76,7 @@ class Hello:
     steps: int
     bench_steps: int
     overhead_cycles: int
+    window_bytes: int
     board: str
     firmware_id: str
     model_sha256: str
@@ -103,7 +119,7 @@ class BenchOutcome:
     logits: NDArray[np.int64]
 
 
-_HELLO = struct.Struct("<BBBxIHHHHHHH16s8s32s")
+_HELLO = struct.Struct("<BBBBIHHHHHHHH16s8s32s")
 _OUTCOME = struct.Struct("<BxIIII")
 _STATS = struct.Struct("<IHxxIIIII")
 _BENCH = struct.Struct("<HHII")
@@ -129,16 +145,15 @@ def _cycles(value: int) -> int:
 
 def parse_hello(payload: bytes) -> Hello:
     """A HELLO reply. Raises LinkError when malformed or of another protocol."""
+    if payload and payload[0] != PROTOCOL:
+        raise LinkError(
+            f"the firmware speaks protocol {payload[0]}, this harness {PROTOCOL}",
+            hint="flash it again",
+        )
     fields, _ = _unpack(_HELLO, payload, "HELLO")
     *numbers, board, firmware_id, model = fields
     name = board.rstrip(b"\0").decode("ascii", "replace")
-    hello = Hello(*(*numbers, name, firmware_id.hex(), model.hex()))
-    if hello.protocol != PROTOCOL:
-        raise LinkError(
-            f"the firmware speaks protocol {hello.protocol}, this harness {PROTOCOL}",
-            hint="flash it again",
-        )
-    return hello
+    return Hello(*(*numbers, name, firmware_id.hex(), model.hex()))
 
 
 def step_request(flags: StepFlag, samples: NDArray[np.int16]) -> bytes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BuildError, LabError, near_miss
+from harness.files import put_in_place
 from harness.paths import PACKAGE_DIR, cache_dir
 
 SOURCES = PACKAGE_DIR / "virtual" / "src"
@@ -234,7 +235,7 @@ def _cached(kind: str, digest: str, filename: str, build: Callable[[Path], None]
         workshop.mkdir()
         try:
             build(workshop / filename)
-            (workshop / filename).replace(target)
+            put_in_place(workshop / filename, target)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
     return target

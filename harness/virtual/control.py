@@ -6,6 +6,7 @@ Whoever has a virtual board's port finds its control socket beside it, in anothe
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import tempfile
@@ -93,7 +94,7 @@ class Control:
 
         Raises LabError when it does not fit there.
         """
-        with tempfile.TemporaryDirectory(prefix="vboard-") as folder:  # a request is a short line
+        with tempfile.TemporaryDirectory(prefix="vload-") as folder:  # a request is a short line
             copy = Path(shutil.copyfile(image, Path(folder) / "image"))
             self._command(f"load {address:#x} {copy}")
 
@@ -107,7 +108,7 @@ class Control:
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(REQUEST_TIMEOUT_S)
-                client.connect(str(self._path))
+                client.connect(os.path.realpath(self._path))  # the link's may be too long
                 client.sendall(word.encode() + b"\n")
                 return _read_line(client)
         except (OSError, EOFError) as error:
@@ -132,6 +133,9 @@ def _read_line(client: socket.socket) -> str:
 
 
 def control_at(port: str) -> Control | None:
-    """The control socket of the virtual board at `port`, a link; None when there is none."""
+    """The control socket of the virtual board at `port`, a link; None when there is none.
+
+    It goes on to serve when the board was started again in the meantime, with another socket.
+    """
     path = Path(f"{port}.control")
-    return Control(path.resolve()) if path.exists() else None
+    return Control(path) if path.exists() else None

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness.errors import LabError, UsageError, near_miss
+from harness.files import reserve_folder
 from harness.virtual.build import emulator_binary, optiboot_hex, qemu_path, stk500v2_hex
 from harness.virtual.control import Control
 from harness.virtual.faults import parse_faults
@@ -70,12 +71,12 @@ class VirtualBoard(Control):
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], port: Path, run_dir: Path, log: Path
+        self, process: subprocess.Popen[bytes], port: Path, run_dir: tuple[int, Path], log: Path
     ) -> None:
-        super().__init__(run_dir / CONTROL)
+        self._alive, self._run_dir = run_dir
+        super().__init__(self._run_dir / CONTROL)
         self._process = process
         self._port = port
-        self._run_dir = run_dir
         self._log = log
 
     @classmethod
@@ -104,11 +105,11 @@ class VirtualBoard(Control):
         state_dir.mkdir(parents=True, exist_ok=True)
         port = port_link or state_dir / f"{EMULATED[name].port_prefix}-{called}"
         options = _board_options(name, flash_mode, port)
-        run_dir = _short_dir()
+        run_dir = reserve_folder(_short_base(), "vboard-run-")
         log = state_dir / "board.log"
         command = [
             *(str(binary), "--state-dir", str(state_dir), "--port-link", str(port)),
-            *("--control", str(run_dir / CONTROL), "--owner-stdin", "--board", called),
+            *("--control", str(run_dir[1] / CONTROL), "--owner-stdin", "--board", called),
             *(["--realtime"] if realtime else []),
             *(["--fault", parse_faults(faults)] if faults else []),
             *options,
@@ -157,7 +158,10 @@ class VirtualBoard(Control):
                     escalate()
         if self._process.stdout:
             self._process.stdout.close()
-        shutil.rmtree(self._run_dir, ignore_errors=True)
+        if self._alive >= 0:
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+            os.close(self._alive)
+            self._alive = -1
 
     def __enter__(self) -> VirtualBoard:
         return self
@@ -208,9 +212,7 @@ def program_beside(port: Path) -> Path:
     return port.with_name(f"{port.name}.elf")
 
 
-def _short_dir() -> Path:
-    """A private folder for the control socket, whose path may have 107 bytes at most."""
+def _short_base() -> Path:
+    """Where control sockets go: their paths may have 107 bytes at most."""
     base = tempfile.gettempdir()
-    if len(os.fsencode(base)) > 60:
-        base = "/tmp"
-    return Path(tempfile.mkdtemp(prefix="vboard-", dir=base))
+    return Path(base if len(os.fsencode(base)) <= 60 else "/tmp")

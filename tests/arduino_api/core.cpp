@@ -19,7 +19,8 @@
 
 extern "C" {
 void bare_init(void);
-int16_t bare_read(void);
+uint16_t bare_waiting(const uint8_t **bytes);
+void bare_drop(uint16_t count);
 void bare_write(const uint8_t *bytes, uint16_t size);
 void __cxa_pure_virtual(void);
 }
@@ -69,8 +70,11 @@ static int waiting = -1;                    /* a byte that was looked at */
 
 static int peek_byte()
 {
-    if (waiting < 0)
-        waiting = bare_read();
+    const uint8_t *bytes;
+    if (waiting < 0 && bare_waiting(&bytes)) {
+        waiting = *bytes;
+        bare_drop(1);
+    }
     return waiting;
 }
 

@@ -9,9 +9,11 @@ import pytest
 from harness.bench import Windows, check_identity, draw_windows, measure, percentiles
 from harness.errors import LinkError, LinkTimeout
 from harness.firmware.host import build_host
-from harness.link import dut as dut_module
+from harness.link import channel
 from harness.link.base import Deadline
 from harness.link.dut import Dut
+from harness.link.frame import Frame, encode
+from harness.link.messages import Type
 from harness.reference.model import bench_window, run
 from harness.results import Journal
 from tests.kernels.process_link import ProcessLink
@@ -96,8 +98,8 @@ def test_a_window_agrees_with_the_reference_at_every_step(link, model):
 
 @pytest.mark.parametrize("rates", [{"flip": 2e-3}, {"drop": 2e-3}, {"flip": 1e-3, "drop": 1e-3}])
 def test_a_bad_line_costs_repeats_but_no_answer(link, model, rates, monkeypatch):
-    monkeypatch.setattr(dut_module, "FIRST_TRY_S", 0.2)
-    monkeypatch.setattr(dut_module, "MIN_TRY_S", 0.1)
+    monkeypatch.setattr(channel, "FIRST_TRY_S", 0.2)
+    monkeypatch.setattr(channel, "MIN_TRY_S", 0.1)
     line = BadLine(link, **rates)
     raw = random_raw(model, 40, 9)
     expected = run(model, raw)
@@ -117,19 +119,23 @@ def test_duplicates_are_harmless(link, model):
     assert dut.stats().repeats >= 5
 
 
-def test_a_reset_in_mid_window_is_noticed_and_the_window_repeated(link, model):
+@pytest.mark.parametrize("trace", [False, True])
+def test_a_reset_in_mid_window_is_noticed_and_the_window_repeated(link, model, trace):
     raw = random_raw(model, 1, 3)[0]
     dut = connected(link)
-    original, calls = dut._exchange, []
+    original, total = link.write, 0
 
-    def exchange(kind, payload, **options):
-        calls.append(kind)
-        if len(calls) == 3:  # someone else resets the board behind the Dut's back
-            original(dut_module.Type.RESET, b"")
-        return original(kind, payload, **options)
+    def write(data, deadline):
+        nonlocal total
+        half = len(data) // 2
+        original(data[:half], deadline)
+        if total < 100 <= total + len(data):  # someone else resets the board behind the Dut's back
+            original(encode(Frame(Type.HELLO, 99)) + encode(Frame(Type.RESET, 100)), deadline)
+        original(data[half:], deadline)
+        total += len(data)
 
-    dut._exchange = exchange
-    outcome = dut.infer(raw)
+    link.write = write
+    outcome = dut.infer(raw, trace=trace)
     np.testing.assert_array_equal(outcome.logits, run(model, raw[None]).logits[0])
     assert dut.counters.restarts == 1
 

@@ -11,6 +11,7 @@
 #define NVMCTRL_BASE 0x41004000u
 #define PORT_BASE 0x41004400u
 #define SERCOM0_BASE 0x42000800u        /* SERCOM5: 0x42001C00 */
+#define DMAC_BASE 0x41004800u
 #define PERIPHERAL_SIZE 0x400u
 #define IRQ_SERCOM0 9u
 
@@ -29,6 +30,8 @@ static bool bus_read(void *context, uint32_t address, unsigned size, uint32_t *v
         *value = port_read(&b->port, address - IOBUS_BASE, size);
     else if (address >= SERCOM0_BASE && sercom < BOARD_SERCOMS)
         *value = sercom_read(&b->sercom[sercom], address % PERIPHERAL_SIZE, size);
+    else if (address - DMAC_BASE < PERIPHERAL_SIZE)
+        *value = dmac_read(&b->dmac, address - DMAC_BASE, size);
     else if (address - NVMCTRL_BASE < PERIPHERAL_SIZE)
         *value = nvm_read(&b->nvm, address - NVMCTRL_BASE, size);
     else if (address - NVM_AUX_BASE < NVM_AUX_SIZE)
@@ -48,6 +51,8 @@ static bool bus_write(void *context, uint32_t address, unsigned size, uint32_t v
         port_write(&b->port, address - IOBUS_BASE, size, value);
     else if (address >= SERCOM0_BASE && sercom < BOARD_SERCOMS)
         sercom_write(&b->sercom[sercom], address % PERIPHERAL_SIZE, size, value);
+    else if (address - DMAC_BASE < PERIPHERAL_SIZE)
+        dmac_write(&b->dmac, address - DMAC_BASE, size, value);
     else if (address - NVMCTRL_BASE < PERIPHERAL_SIZE)
         nvm_write(&b->nvm, address - NVMCTRL_BASE, size, value);
     else if (address < FLASH_SIZE)
@@ -62,8 +67,10 @@ static void bus_event(void *context)
     struct board *b = context;
     uint64_t next = NEVER;
     b->cpu.device_at = NEVER;
-    for (unsigned i = 0; i < BOARD_SERCOMS; i++) {
+    for (unsigned i = 0; i < BOARD_SERCOMS; i++)
         sercom_service(&b->sercom[i]);
+    dmac_service(&b->dmac);
+    for (unsigned i = 0; i < BOARD_SERCOMS; i++) {
         uint64_t at = uart_next_event(&b->sercom[i].uart);
         next = at < next ? at : next;
     }
@@ -160,6 +167,7 @@ void board_init(struct board *b, const struct line *line)
     port_init(&b->port, &b->cpu, &b->marks);
     for (unsigned i = 0; i < BOARD_SERCOMS; i++)
         sercom_init(&b->sercom[i], &b->cpu, IRQ_SERCOM0 + i);
+    dmac_init(&b->dmac, &b->cpu, b->sercom, BOARD_SERCOMS);
     b->serial = &b->sercom[BOARD_SERIAL].uart;
     b->serial->line = *line;
     write_bootloader_stub(b->flash);
@@ -174,6 +182,7 @@ static void reset_devices(struct board *b, enum reset reset)
     b->marks = (struct marks){0};
     for (unsigned i = 0; i < BOARD_SERCOMS; i++)
         sercom_reset(&b->sercom[i]);
+    dmac_reset(&b->dmac);
     b->cpu.device_at = NEVER;
     if (reset != RESET_POWER_ON)
         b->resets++;

@@ -9,6 +9,7 @@
 #define BOARD_H
 
 #include "cpu.h"
+#include "dmac.h"
 #include "machine.h"
 #include "marks.h"
 #include "nvm.h"
@@ -30,6 +31,7 @@ struct board {
     struct nvm nvm;
     struct port port;
     struct sercom sercom[BOARD_SERCOMS];
+    struct dmac dmac;
     struct marks marks;
     struct samba samba;
     struct samba_target monitor;

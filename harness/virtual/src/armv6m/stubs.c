@@ -16,7 +16,6 @@ static const struct {
     {0x40000000, 0x1C00},   /* PAC0, PM, SYSCTRL, GCLK, WDT, RTC, EIC */
     {0x41000000, 0x400},    /* PAC1 */
     {0x41002000, 0x2000},   /* DSU */
-    {0x41004800, 0x400},    /* DMAC */
     {0x41005000, 0x400},    /* USB */
     {0x41006000, 0x400},    /* MTB */
     {0x41007000, 0x400},    /* SBMATRIX */
@@ -35,7 +34,6 @@ static const struct {
     {0x40001408, 0xFF00FFFF, 0},            /* RTC.STATUS */
     {0x40001800, 0xFFFF00FE, 0},            /* EIC.CTRL.SWRST, STATUS */
     {0x41002018, 0, 0x10010305},            /* DSU.DID: SAM D21G18A, revision D */
-    {0x41004800, 0xFFFFFFFE, 0},            /* DMAC.CTRL.SWRST */
     {0x41005000, 0xFF00FFFE, 0},            /* USB.CTRLA.SWRST, SYNCBUSY */
     {0x42002000, 0xFFFFFFFE, 0}, {0x42002008, 0, 0},            /* TCC0.CTRLA.SWRST, SYNCBUSY */
     {0x42002400, 0xFFFFFFFE, 0}, {0x42002408, 0, 0},

@@ -71,10 +71,15 @@ bool usart_is_busy(const board *b);
 typedef struct {
     bool open;
     uint64_t began;
+    uint64_t interrupted;               /* cycle of the last interrupt's entry */
+    uint64_t interrupts;                /* cycles of those since `began` */
     uint64_t count, sum, first, last;   /* cycles */
 } marks;
 
 void marks_init(board *b);
+void marks_interrupt_begins(board *b);
+/* `cycle`: at the end of RETI. Nested interrupts are not told apart. */
+void marks_interrupt_ends(board *b, uint64_t cycle);
 
 /* ---- stack.c: the lowest stack pointer of the program, the bootloader's apart ---- */
 

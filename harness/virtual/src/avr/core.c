@@ -31,8 +31,12 @@ static void on_interrupt(struct avr_irq_t *irq, uint32_t value, void *parameter)
 {
     (void)irq;
     avr_t *avr = parameter;
-    if (value)
+    if (value) {
+        marks_interrupt_begins(board_of(avr));
         avr->cycle += entry_cycles(avr);
+    } else {                        /* within RETI, which takes as long as the entry */
+        marks_interrupt_ends(board_of(avr), avr->cycle + entry_cycles(avr));
+    }
 }
 
 /* Every reset, also one by the watchdog, ends here, after libsimavr's modules are through. */

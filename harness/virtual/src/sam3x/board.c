@@ -151,8 +151,9 @@ static struct cpu_config configure(struct board *b)
                    {RAM_BASE, RAM_BYTES, b->ram, true, true},
                    {0x20000000, 0x10000, b->ram, true, true},
                    {ROM_BASE, ROM_BYTES, b->rom, false, true},
-                   {0, FLASH_BASE, b->flash, false, true}},
-        .n_memories = 5,
+                   {0, FLASH_BASE, b->flash, false, true},
+                   {0x20100000, NFC_BYTES, b->nfc, true, false}},
+        .n_memories = 6,
         .cpuid = 0x412FC230,            /* Cortex-M3 r2p0 */
         .n_irqs = 45,
         .priority_bits = 4,

@@ -23,13 +23,15 @@
 #define FLASH_BASE 0x80000u
 #define RAM_BASE 0x20070000u
 
-enum { FLASH_BYTES = EEFC_PLANES * EEFC_PLANE_BYTES, RAM_BYTES = 0x18000, ROM_BYTES = 0x4000 };
+enum { FLASH_BYTES = EEFC_PLANES * EEFC_PLANE_BYTES, RAM_BYTES = 0x18000, ROM_BYTES = 0x4000,
+       NFC_BYTES = 0x1000 };
 
 struct board {
     struct cpu cpu;
     uint8_t flash[FLASH_BYTES];
     uint8_t ram[RAM_BYTES];
     uint8_t rom[ROM_BYTES];
+    uint8_t nfc[NFC_BYTES];         /* RAM of the NAND flash controller, free for other use */
     struct eefc eefc[EEFC_PLANES];
     uint32_t gpnvm;
     struct serial uart;
