@@ -1,7 +1,8 @@
 """The models of benchmarks/kernels.py: shapes of the paper and small ones, with random weights.
 
 Cycles do not depend on what a network has learned, only on its shape, its zeros and, by a few per
-cent, on how often a table's index is clipped. So the weights are drawn from a fixed seed.
+cent, on how often a table's index is clipped. So the weights are drawn from a fixed seed. Where the
+quantiser decides what a kernel may do (`sum_bits`), it makes the model, from random floats.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets import Standardisation
 from harness.errors import ModelFileError
+from harness.floatmodel import FloatModel
 from harness.qmodel import QModel
+from harness.quantize import quantise
+from harness.reference import CELLS, Dims
 from tests.models import random_qmodel
 
 SEED = 20
 SIGMA = 40.0  # of the weights, in units of the last place
+# Root mean squares of the nonzero weights, and scalars, of har2's `paper` FastGRNN, seed 0.
+SPREAD = {"W1": 0.67, "W2T": 0.78, "U1": 0.29, "U2T": 0.27, "b_z": 0.86, "b_h": 0.19, "F": 0.36}
+SCALARS = {"zeta": 0.83, "nu": 0.0096}
+CALIBRATION_WINDOWS = 64
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Shape:
         quick     whether the test of the committed table measures it
         state_bits  width of the hidden state
         inner_bits  8: low rank's inner values are proved to fit a byte, by coarser scales
+        sum_bits  16: random floats, quantised so that every sum fits int16; state_bits must be 8
         boards    the kinds of board that have this row; () = all
     """
 
@@ -50,10 +60,13 @@ class Shape:
     quick: bool = False
     state_bits: int = 16
     inner_bits: int = 16
+    sum_bits: int = 32
     boards: tuple[str, ...] = ()
 
     def model(self) -> QModel:
         """The network. Its scales are the quantiser's where the sums allow it."""
+        if self.sum_bits == 16:
+            return self._quantised()
         sparse = random_qmodel(
             self.cell,
             SEED,
@@ -81,6 +94,38 @@ class Shape:
             except ModelFileError:  # a sum might pass int32
                 continue
         raise AssertionError(f"{self.name}: no scale is safe")
+
+    def _quantised(self) -> QModel:
+        """A low-rank FastGRNN of random floats, as the quantiser makes it."""
+        rng = np.random.default_rng(SEED)
+        options = {name: values[0] for name, values in CELLS[self.cell].options.items()}
+        dims = Dims(self.features, self.hidden, 6, self.rank_w, self.rank_u, options)
+        tensors = {}
+        for name, (_, shape) in CELLS[self.cell].tensor_spec(dims).items():
+            values = rng.normal(0, SPREAD.get(name, 0.1), int(np.prod(shape)))
+            density = {"W": self.density_w, "U": self.density_u}.get(name[0], 1.0)
+            values[rng.permutation(values.size)[round(values.size * density) :]] = 0
+            tensors[name] = values.reshape(shape).astype(np.float32)
+        model = FloatModel(
+            cell=self.cell,
+            dims=dims,
+            steps=self.steps,
+            dataset="random",
+            class_names=tuple(f"class {c}" for c in range(dims.classes)),
+            tensors=tensors,
+            scalars=SCALARS,
+            standardisation=Standardisation(np.zeros(self.features), np.ones(self.features)),
+            raw_step=np.full(self.features, 2.0**-12),
+            companded=np.zeros(self.features, bool),
+        )
+        windows = rng.normal(0, 1, (CALIBRATION_WINDOWS, self.steps, self.features))
+        return quantise(
+            model,
+            windows.astype(np.float32),
+            name=self.name,
+            state_bits=self.state_bits,
+            sum_bits=self.sum_bits,
+        )
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...], density: float) -> NDArray[np.int8]:
@@ -114,6 +159,8 @@ SHAPES = (
           options={"gate": "tanh", "width": "narrow"}, boards=("uno",)),
     Shape("har2-paper-s8-t8", "fastgrnn", 80, 9, 5, 40, 0.2, 0.3, state_bits=8, inner_bits=8,
           options={"gate": "tanh", "width": "narrow"}, boards=("uno",)),
+    Shape("har2-paper-narrow", "fastgrnn", 80, 9, 5, 40, 0.2, 0.3, state_bits=8, sum_bits=16,
+          boards=("uno",)),
     Shape("google12-paper", "fastgrnn", 100, 32, 16, 25, 0.3, 0.3, steps=99,
           paper_ms={"mkr1000": 537}),
     Shape("wakeword2-paper", "fastgrnn", 32, 32, 10, 15, 0.2, 0.3, steps=162,
@@ -121,6 +168,8 @@ SHAPES = (
     Shape("fastgrnn-16-lr", "fastgrnn", 16, 9, 2, 8, quick=True),
     Shape("fastgrnn-16-lr-s8", "fastgrnn", 16, 9, 2, 8, state_bits=8, boards=("uno",)),
     Shape("fastgrnn-16-lr-s8-t8", "fastgrnn", 16, 9, 2, 8, state_bits=8, inner_bits=8,
+          boards=("uno",), quick=True),
+    Shape("fastgrnn-16-lr-narrow", "fastgrnn", 16, 9, 2, 8, state_bits=8, sum_bits=16,
           boards=("uno",), quick=True),
     Shape("fastgrnn-16-s8", "fastgrnn", 16, 9, state_bits=8, boards=("uno",)),
     Shape("fastgrnn-16-lr-d3", "fastgrnn", 16, 3, 2, 8),

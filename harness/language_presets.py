@@ -66,7 +66,7 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 # fields of Hyper that mean nothing here: sensors' noise, and the state's integers
-NOT_FOR_TEXT = ("noise", "channel_dropout", "state_bits")
+NOT_FOR_TEXT = ("noise", "channel_dropout", "state_bits", "sum_bits")
 
 
 def language_hyper(

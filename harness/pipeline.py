@@ -184,7 +184,7 @@ class _Job:
 
     def network_key(self, stage: str) -> str:
         """Hash of what decides the float weights after `stage`: first, sparse or rounded."""
-        later = {"state_bits"}
+        later = {"state_bits", "sum_bits"}
         if stage != "rounded":
             later |= {"epochs_rounded"}
         if stage == "first":
@@ -210,16 +210,16 @@ class _Job:
 
     @property
     def key(self) -> str:
-        last = self.network_key(self.stages[-1])
-        return _hash(
-            {
-                "network": last,
-                "dataset": self.data.name,
-                "name": self.spec.name,
-                "quantised": self.spec.quantised,
-                "state_bits": self.hyper.state_bits,
-            }
-        )
+        parts = {
+            "network": self.network_key(self.stages[-1]),
+            "dataset": self.data.name,
+            "name": self.spec.name,
+            "quantised": self.spec.quantised,
+            "state_bits": self.hyper.state_bits,
+        }
+        if self.hyper.sum_bits != 32:  # what was made before there was a choice keeps its key
+            parts["sum_bits"] = self.hyper.sum_bits
+        return _hash(parts)
 
     # -- the finished result ---------------------------------------------------------------------
 
@@ -425,7 +425,8 @@ class _Job:
     def _quantise(
         self, model: FloatModel, x: NDArray[np.float32], before: StageResult, judged: str
     ) -> tuple[QModel, float, StageResult]:
-        qmodel = quantise(model, x, name=self.spec.name, state_bits=self.hyper.state_bits)
+        bits = {"state_bits": self.hyper.state_bits, "sum_bits": self.hyper.sum_bits}
+        qmodel = quantise(model, x, name=self.spec.name, **bits)
         qmodel = replace(
             qmodel,
             info={

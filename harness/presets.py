@@ -108,6 +108,7 @@ class Hyper:
         reflections      in each of its two bases; None = hidden
         soft_weight      weight of the penalty where a basis is held orthogonal by one
         state_bits       width of the integer hidden state
+        sum_bits         16: every integer sum is proved to fit int16, for an AVR; with state_bits 8
         options          variants of the cell, from the model's name
     """
 
@@ -134,6 +135,7 @@ class Hyper:
     reflections: int | None = None
     soft_weight: float = 0.01
     state_bits: int = 16
+    sum_bits: int = 32
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -162,6 +164,13 @@ class Hyper:
                 raise UsageError(f"{name} is {rank}, must be 1..hidden = {self.hidden}")
         if self.state_bits not in (8, 16):
             raise UsageError(f"state_bits is {self.state_bits}, must be 8 or 16")
+        if self.sum_bits not in (16, 32):
+            raise UsageError(f"sum_bits is {self.sum_bits}, must be 16 or 32")
+        if self.sum_bits == 16 and self.state_bits != 8:
+            raise UsageError(
+                f"sum_bits is 16 with state_bits {self.state_bits}: a sum has no room for that",
+                hint="add state_bits=8",
+            )
 
 
 # -- the table: preset -> data set ('*' = any other) -> cell ('*' = any other) -> fields ----------
@@ -369,7 +378,8 @@ def hyper(
 def applied(spec: ModelSpec, h: Hyper) -> Hyper:
     """`h` with what the model's name leaves out taken out, and the variants it chooses.
 
-    Raises UsageError for a rank where the cell has no low-rank form.
+    Raises UsageError for a rank where the cell has no low-rank form, and for sums of 16 bits where
+    it has no formats for them.
     """
     h = replace(h, options=dict(spec.options))
     if not spec.low_rank:
@@ -379,6 +389,10 @@ def applied(spec: ModelSpec, h: Hyper) -> Hyper:
         raise UsageError(
             f"{spec.cell} has no low-rank form; rank_w is {h.rank_w}, rank_u {h.rank_u}",
             hint=f"low rank: {', '.join(name for name, cell in CELLS.items() if cell.low_rank)}",
+        )
+    if h.sum_bits == 16 and spec.cell != "fastgrnn":
+        raise UsageError(
+            f"sum_bits is 16 for {spec.cell}; formats for sums of 16 bits exist for fastgrnn only"
         )
     if not spec.sparse:
         h = replace(h, density_w=1.0, density_u=1.0)

@@ -4,6 +4,7 @@ Every scale is a power of two. Weights take the largest that fits their maximum;
 takes the largest for which its reach is proved where a proof exists (gated cells, by running the
 integer recurrence on its worst case), else one with head room over training windows. Then formats
 are lowered until QModel's proof holds. docs/arithmetic.md says what the numbers mean.
+With `sum_bits` 16 they are lowered further, until every sum is proved to fit int16.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from harness.reference import CELLS, ReferenceCell, accumulator_bounds
 from harness.reference.floats import Array
 from harness.reference.ops import TANH_STEP_LOG2
 from harness.reference.preprocess import COMPANDER_FRAC, compander_table
+from harness.reference.reach import reach_of
 
 MAX_FRAC = 15
 INPUT_PERCENTILE = 99.99
 CALIBRATION_WINDOWS = 2048
+SHORT_SHIFT = 16  # of an input stage for an AVR: whole bytes
+NARROW_CELLS = ("fastgrnn",)  # that may have sums of 16 bits
+MIN_WEIGHT_BITS = 6  # of low rank's outer weights, before inner values are made coarser
 MIN_INPUT_FRAC, MAX_INPUT_FRAC = 4, 6  # the standardisation keeps x within +-8
 HEAD_ROOM = {"x": 1.5, "h": 2.0, "c": 1.5, "w_mid": 1.5, "u_mid": 1.5}  # over calibration
 MATRIX_NAMES = ("W", "W1", "W2T", "U", "U1", "U2T", "F")
@@ -66,12 +71,23 @@ class _Formats:
 
 
 def quantise(
-    model: FloatModel, calibration: Array, *, name: str | None = None, state_bits: int = 16
+    model: FloatModel,
+    calibration: Array,
+    *,
+    name: str | None = None,
+    state_bits: int = 16,
+    sum_bits: int = 32,
 ) -> QModel:
     """Quantise a float model; `calibration` [N, T, D] are standardised training windows.
 
+    sum_bits  16: every sum is proved to fit int16 and every inner value of low rank int8, both
+              products at one scale (docs/arithmetic.md, "Sums of 16 bits"); FastGRNN with
+              state_bits 8 only
+
     Raises ResultError if no formats can be proved safe (weights beyond any use).
     """
+    if sum_bits == 16 and (state_bits != 8 or model.cell not in NARROW_CELLS):
+        raise ValueError(f"sum_bits is 16 with state_bits {state_bits} of {model.cell}")
     for tensor, values in model.tensors.items():
         if not np.isfinite(values).all():
             raise ResultError(
@@ -82,19 +98,24 @@ def quantise(
     model = replace(model, dims=replace(model.dims, options=options))
     stride = -(-len(calibration) // CALIBRATION_WINDOWS)
     windows = calibration[::stride]
-    formats = _initial_formats(model, windows, state_bits)
-    pre, pre_shift = input_stage(model, formats.frac["x"])
+    formats = _initial_formats(model, windows, state_bits, may_clamp=sum_bits == 16)
+    pre, pre_shift = input_stage(model, formats.frac["x"], short=sum_bits == 16)
     for _ in range(400):
         tensors, shifts, tables = _integers(model, formats)
-        if not _lower_what_overflows(model, formats, state_bits, tensors, shifts):
+        if _lower_what_overflows(model, formats, state_bits, tensors, shifts):
+            continue
+        if sum_bits == 32 or not _lower_to_int16(model, formats, tensors, shifts, tables):
             break
     else:
+        of = "" if sum_bits == 32 else f" sums of {sum_bits} bits"
         raise ResultError(
-            f"{model.cell}: no formats found that are proved not to overflow",
+            f"{model.cell}: no formats found that are proved not to overflow{of}",
             hint="the weights are too large; train with weight decay or a lower learning rate",
         )
     tensors |= pre
     shifts["pre"] = pre_shift
+    if sum_bits == 16:
+        tables = {n: _to_bytes(table) if n == "c" else table for n, table in tables.items()}
     if model.companded.any():
         tables["compander"] = compander_table()
     return QModel(
@@ -113,11 +134,18 @@ def quantise(
     )
 
 
+def _to_bytes(table: NDArray[Any]) -> NDArray[Any]:
+    """A table without the one entry value, 128, that keeps it from fitting int8."""
+    return np.clip(table, -128, 127) if table.max() <= 128 else table
+
+
 def _cell(model: FloatModel) -> type[ReferenceCell]:
     return CELLS[model.cell]
 
 
-def _initial_formats(model: FloatModel, windows: Array, state_bits: int) -> _Formats:
+def _initial_formats(
+    model: FloatModel, windows: Array, state_bits: int, may_clamp: bool
+) -> _Formats:
     peaks = model.run(windows).peaks
     input_peak = float(np.percentile(np.abs(windows), INPUT_PERCENTILE))
     frac = {"x": max(MIN_INPUT_FRAC, min(MAX_INPUT_FRAC, frac_for(HEAD_ROOM["x"] * input_peak, 8)))}
@@ -129,6 +157,8 @@ def _initial_formats(model: FloatModel, windows: Array, state_bits: int) -> _For
             wanted = frac_for(HEAD_ROOM[name] * peaks[name], 16)
             frac[name] = max(TANH_STEP_LOG2, min(wanted, MAX_FRAC))
     frac["h"] = _state_frac(model, frac, peaks, state_bits)
+    if may_clamp and frac_for(peaks["h"], state_bits) > frac["h"]:
+        frac["h"] += 1  # in a byte every bit counts; training windows stay within
     formats = _Formats(frac)
     for matrix, v in (("W", "x"), ("U", "h")):
         if f"{matrix}2T" in frac:
@@ -214,17 +244,68 @@ def _lower_what_overflows(
     return False
 
 
-def input_stage(model: FloatModel, x_frac: int) -> tuple[dict[str, NDArray[Any]], int]:
+def _lower_to_int16(
+    model: FloatModel,
+    formats: _Formats,
+    tensors: Mapping[str, NDArray[Any]],
+    shifts: Mapping[str, int],
+    tables: Mapping[str, NDArray[Any]],
+) -> bool:
+    """Lower one format if a sum could pass int16 or an inner value int8, or if the two products
+    have two scales; False when all is proved."""
+    reach = reach_of(_cell(model), 8, tensors, tables, shifts)
+    frac, mid = formats.frac, formats.mid
+    for side in reach.first:
+        if reach.inner[side].max() >= 1 << 7:
+            mid[f"{side.lower()}_mid"] += 1
+            return True
+        if reach.first[side] >= 1 << 15:
+            frac[f"{side}2T"] -= 1  # the inner values keep their scale
+            mid[f"{side.lower()}_mid"] -= 1
+            return True
+    aligns = {side: shifts[f"{side.lower()}_align"] for side in "WU" if _has_side(model, side)}
+    steps = [shifts[name] for name in _cell(model).shifts]  # a table's step is at most a whole byte
+    if reach.pre < 1 << 15 and not any(aligns.values()) and max(steps) <= 8:
+        return False
+    for side, align in aligns.items():
+        if align == 0:
+            _lower_last(side, formats, tensors)
+    return True
+
+
+def _has_side(model: FloatModel, side: str) -> bool:
+    return side == "W" or _cell(model).recurrent
+
+
+def _lower_last(side: str, formats: _Formats, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Halve the scale of a side's last product: by its weights, down to six bits of them, else by
+    low rank's inner values."""
+    matrix = side if side in formats.frac else f"{side}1"
+    if matrix == side or np.abs(tensors[matrix]).max() >= 1 << (MIN_WEIGHT_BITS - 1):
+        formats.frac[matrix] -= 1
+    else:
+        formats.mid[f"{side.lower()}_mid"] += 1
+
+
+def input_stage(
+    model: FloatModel, x_frac: int, short: bool = False
+) -> tuple[dict[str, NDArray[Any]], int]:
     """Tensors and shift of `x = (v * multiplier + offset) >> shift`: standardisation in integers.
 
-    v is a raw count, or the compander's output at 2^11 per 1.0.
+    v is a raw count, or the compander's output at 2^11 per 1.0. `short` prefers a shift by two
+    bytes and offsets that are multiples of 256, where multipliers keep seven bits: an AVR moves
+    bytes, and shifts bit by bit.
     """
     unit = np.where(model.companded, 2.0**-COMPANDER_FRAC, model.raw_step)
     gain = unit / model.standardisation.std * 2.0**x_frac
     zero = -model.standardisation.mean / model.standardisation.std * 2.0**x_frac
-    for shift in range(MAX_SHIFT, -1, -1):
+    shifts = range(MAX_SHIFT, -1, -1)
+    if short and gain.min() * 2.0**SHORT_SHIFT >= 1 << 7:
+        shifts = range(SHORT_SHIFT, -1, -1)
+    for shift in shifts:
+        coarse = 8 if shift == SHORT_SHIFT and short else 0
         multiplier = np.floor(gain * 2.0**shift + 0.5)
-        offset = np.floor(zero * 2.0**shift + 0.5) + (1 << shift >> 1)
+        offset = np.floor(zero * 2.0 ** (shift - coarse) + 0.5) * 2.0**coarse + (1 << shift >> 1)
         if np.abs(multiplier).max() <= 32767 and np.abs(offset).max() < 1 << 30:
             return {
                 "pre_companded": model.companded.astype(np.uint8),

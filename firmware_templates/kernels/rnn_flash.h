@@ -14,6 +14,9 @@
 
 #include <stdint.h>
 
+/* Of a table of bytes: an index is the low byte of an address. */
+#define RNN_PAGE __attribute__((aligned(256)))
+
 #define RNN_INLINE static inline __attribute__((always_inline))
 
 #ifdef __AVR__

@@ -67,7 +67,7 @@ class CodeForm:
 
 
 class _Hashed:
-    """A product as a key: equal where name, weights, vector and `adds` are."""
+    """A product as a key: equal where all that its function knows is."""
 
     def __init__(self, product: Product) -> None:
         self.product = product
@@ -77,6 +77,8 @@ class _Hashed:
             product.matrix.tobytes(),
             product.vector,
             product.adds,
+            product.place,
+            None if product.starts is None else product.starts.tobytes(),
         )
 
     def __hash__(self) -> int:

@@ -23,8 +23,10 @@ def sum_bytes(product: Product) -> int:
     """Bytes that a sum of `product` needs, 2 to 4.
 
     Low rank's first product has one bit to spare, for the rounding of its shift; a 2-byte vector
-    needs 3 bytes, as its kernels add into the third.
+    needs 3 bytes, as its kernels add into the third. A step of narrow sums has nothing else.
     """
+    if product.place is not None:
+        return 2
     spare = product.name.endswith("2T")
     bits = product.bound.bit_length() + 1 + spare
     return min(4, max(VECTOR_BYTES[product.vector] + 1, -(-bits // 8)))
@@ -86,18 +88,20 @@ class SumForm(Form):
 
     def usable(self, product: Product) -> bool:
         """Is there a kernel for this product? The classifier's is another."""
-        return product.name != "F" and _widths(product) in self.cost and self.fits(product)
+        own = product.name != "F" and product.place is None
+        return own and widths(product) in self.cost and self.fits(product)
 
     def cycles(self, product: Product) -> float:
         """Expected cycles."""
-        return self.cost[_widths(product)].of(product)
+        return self.cost[widths(product)].of(product)
 
     def macros(self, product: Product) -> dict[str, object]:
         """The width of a sum."""
         return {"SUM_BYTES": sum_bytes(product)}
 
 
-def _widths(product: Product) -> str:
+def widths(product: Product) -> str:
+    """Type of the vector and bytes of a sum: `s8_3`."""
     return f"{product.vector}_{sum_bytes(product)}"
 
 

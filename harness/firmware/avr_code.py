@@ -25,6 +25,7 @@ def write_routine(product: Product) -> Routine:
     """The function: Z = v, Y = where the results go. Its cycles without rare clamps."""
     name, body = PREFIX + product.name, list(_body(product))
     rows, cols = product.matrix.shape
+    finish = UPDATE if product.starts is not None else FINISH
     lines = [
         f"/* Generated: {product.name} [{rows}, {cols}] as code. Do not edit. */",
         '#include "rnn_results_avr.h"',
@@ -36,17 +37,26 @@ def write_routine(product: Product) -> Routine:
         f"    .size {name}, . - {name}",
     ]
     costs = [_cost(line) for line in body]
-    cycles = CALL_CYCLES + sum(cycles for cycles, _ in costs) + FINISH_CYCLES * rows
-    return Routine("\n".join(lines) + "\n", sum(size for _, size in costs), cycles)
+    cycles = CALL_CYCLES + sum(cycles for cycles, _ in costs) + finish[0] * rows
+    sizes = sum(size for _, size in costs) + finish[1] * _finished(body)
+    return Routine("\n".join(lines) + "\n", sizes, cycles)
 
 
 def _body(product: Product) -> Iterator[str]:
     width, element = sum_bytes(product), VECTOR_BYTES[product.vector]
     at = 0  # where Z points, from the start of v
+    starts = product.starts
     blocks = split_rows(product.matrix, SUM_REGISTERS // width)
+    if starts is not None:
+        yield "code_units"
+    first = 0
     for block in blocks:
+        if starts is not None and first:
+            yield f"vector_z {product.place}"
+            at = 0
         for row, weights in enumerate(block):
             start = -int(weights.astype(np.int64).sum()) << (8 * element - 1)
+            start += 0 if starts is None else int(starts[first + row, 0])
             yield f"code_start {width}, {row}, {start}, RESULT_{product.name}"
         for column in np.flatnonzero(block.any(axis=0)):
             target = int(column) * element
@@ -56,11 +66,20 @@ def _body(product: Product) -> Iterator[str]:
             yield f"code_element {element}, {target - at}"
             yield from _column(block[:, column], element, width)
         yield f"call finish_{len(block)}"
+        first += len(block)
     yield "ret"
     for size in sorted({len(block) for block in blocks}):
         yield f"finish_{size}:"
         yield f"finish_sums {width}, {size}, RESULT_{product.name}"
         yield "ret"
+    if starts is not None:
+        yield "code_later:"
+        yield from (f".word {int(later) & 0xFFFF}" for later in starts[:, 1])
+
+
+def _finished(body: list[str]) -> int:
+    """Rows in the routines that finish a block."""
+    return sum(int(line.split(", ")[1]) for line in body if line.startswith("finish_sums"))
 
 
 def _column(weights: Matrix, element: int, width: int) -> Iterator[str]:
@@ -89,7 +108,8 @@ def _product_cycles(element: int, width: int) -> int:
 # -- cost ----------------------------------------------------------------------------------------
 
 START_CYCLES, START_BYTES = 7, 14  # of a row, about: it depends on the constant
-FINISH_CYCLES, FINISH_BYTES = 16, 30  # of a row, about: it depends on its results
+FINISH = (16, 30)  # cycles and bytes of a row, about: it depends on its results
+UPDATE = (0, 98)  # a unit's update has no part in a product's cycles
 CALL_CYCLES = 5
 
 
@@ -105,7 +125,11 @@ def _cost(line: str) -> tuple[int, int]:
     if name == "code_start":
         return START_CYCLES, START_BYTES
     if name == "finish_sums":
-        return 0, FINISH_BYTES * int(rest.split(", ")[1])
+        return 0, 0
+    if name == ".word":
+        return 0, 2
+    if name in ("code_units", "vector_z"):
+        return 2, 4
     if name == "code_move":
         return 2, 4
     element, width = (int(word) for word in [*rest.split(", "), "0"][:2])

@@ -14,9 +14,8 @@ import re
 import shlex
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from harness import paths, tools
 from harness.boards import Board
 from harness.errors import BuildError
+from harness.files import put_in_place, workshop
 from harness.firmware.elf import MemoryUse, avr_constants_end, compiler_comment, measure
 from harness.firmware.failures import check_data_fit, check_fit, check_lpm_reach, explain
 from harness.firmware.render import firmware_id_flag, render_sources
@@ -147,7 +147,7 @@ def build_tree(
     say = progress or (lambda _: None)
     toolchain = find_toolchain(board)
     shelf = paths.cache_dir("firmware")
-    with _staging(shelf) as staging:
+    with workshop(shelf) as staging:
         project = staging / "project"
         (project / "src").mkdir(parents=True)
         storage = dict(render(project / "src"))
@@ -163,23 +163,13 @@ def build_tree(
             say(f"compiling {name} for {board.kind}")
             _build(staging, board, toolchain, name, firmware_id, storage)
             shutil.rmtree(folder, ignore_errors=True)
-            staging.rename(folder)
+            put_in_place(staging, folder)
     built = _load(folder)
     if built is None:
         raise BuildError(
             f"{folder}: damaged just after it was built", hint="is the disk full? harness doctor"
         )
     return replace(built, cached=False)
-
-
-@contextmanager
-def _staging(shelf: Path) -> Iterator[Path]:
-    """A new folder beside the cached builds; gone afterwards unless it was renamed."""
-    staging = Path(tempfile.mkdtemp(prefix="new-", dir=shelf))
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 # --- the project ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.firmware import armv6m, armv7m, avr, avr_code
+from harness.firmware import armv6m, armv7m, avr, avr_code, avr_narrow
 from harness.firmware.ascode import CodeForm
 from harness.firmware.storage import Cost, Form, portable
 
@@ -48,6 +48,7 @@ class Core:
         joins    whether [U | W] [h; x] may be one product (docs/kernels.md, "Joint products")
         fused    forms whose kernels are part of its rnn_products
         wide_biases  whether its updates take FastGRNN's biases as words, for speed
+        narrow_step  whether it has a whole step of FastGRNN for sums of 16 bits
         code     weights as code, where the core has a back end for it
         rest_bytes  of flash, for all that is not a matrix, when weights are made code
     """
@@ -58,6 +59,7 @@ class Core:
     joins: bool = False
     fused: tuple[str, ...] = ()
     wide_biases: bool = False
+    narrow_step: bool = False
     code: CodeForm | None = None
     rest_bytes: int = 12_000
 
@@ -67,8 +69,9 @@ HALFWORDS = Vectors("s16", "s16", "s16")
 CORES: Mapping[str, Core] = {
     "avr": Core(
         ("avr",),
-        avr.FORMS,
+        (*avr.FORMS, *avr_narrow.FORMS),
         fused=tuple(form.name for form in avr.FORMS),
+        narrow_step=True,
         code=avr_code.CODE,
         rest_bytes=9_000,
     ),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BuildError
+from harness.files import put_in_place, workshop
 from harness.firmware.render import firmware_id_flag, render_sources
 from harness.paths import cache_dir
 from harness.qmodel import QModel
@@ -32,16 +31,17 @@ def build_host(
     sanitize: bool = False,
     optimise: str = "size",
     max_payload: int = MAX_PAYLOAD,
+    defines: tuple[str, ...] = (),
 ) -> Path:
     """The executable of `model`, compiled once per content and kept in the cache.
 
     It speaks docs/link.md on stdin and stdout, or on the tty given as its argument. `sanitize` adds
-    the address and undefined-behaviour sanitizers: an error ends the process.
+    the address and undefined-behaviour sanitizers: an error ends the process. `defines` are
+    macros of the POSIX HAL, NAME=VALUE.
     """
     compiler = os.environ.get("CC", "gcc")
-    flags = [*FLAGS, *(SANITIZERS if sanitize else ())]
-    work = Path(tempfile.mkdtemp(prefix=".build-", dir=cache_dir("host")))
-    try:
+    flags = [*FLAGS, *(SANITIZERS if sanitize else ()), *(f"-D{d}" for d in defines)]
+    with workshop(cache_dir("host")) as work:
         rendered = render_sources(
             model,
             board_name=BOARD_NAME,
@@ -61,10 +61,8 @@ def build_host(
             built = work / "firmware"
             command = [compiler, *flags, firmware_id_flag(key[:8]), *sources, "-o", str(built)]
             _compile(command)
-            built.replace(executable)
+            put_in_place(built, executable)
         return executable
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _compile(command: list[str]) -> None:

@@ -6,17 +6,20 @@ joint or separate products, and a form for each matrix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import near_miss
 from harness.firmware.ascode import CodeForm
+from harness.firmware.avr_narrow import PAGE_BYTES
 from harness.firmware.cores import Core, Vectors
 from harness.firmware.storage import STORAGES, Form, Product
 from harness.qmodel import QModel
+from harness.reference.reach import reach_of
 
 OPTIMISE = ("size", "balanced", "speed")
 POLICIES = (*OPTIMISE, *STORAGES)
@@ -38,6 +41,8 @@ class Plan:
         bias_column  whether that matrix also holds the bias, times a constant element; then the
                      rows of a unit follow each other (RNN_INTERLEAVED)
         wide_biases  whether both biases of a FastGRNN unit are words at the scale of the sums
+        narrow       whether the step is one function with sums of 16 bits (RNN_NARROW); its biases
+                     are in the last product
         x_align      x is kept as x * 2^x_align
         bias_bytes   of the biases that are not in a column
     """
@@ -47,6 +52,7 @@ class Plan:
     joint: bool = False
     bias_column: bool = False
     wide_biases: bool = False
+    narrow: bool = False
     x_align: int = 0
     bias_bytes: int = 0
 
@@ -79,9 +85,10 @@ def make_plan(model: QModel, core: Core, optimise: str, room_bytes: int | None =
     """
     if optimise not in POLICIES:
         raise near_miss("choice to optimise for", optimise, POLICIES)
-    plans = [_keep(draft, model, core, optimise, room_bytes) for draft in _drafts(model, core)]
+    drafts = _drafts(model, core)
     if optimise in STORAGES:
-        return plans[0]
+        return _keep(next(drafts), model, core, optimise, room_bytes)
+    plans = [_keep(draft, model, core, optimise, room_bytes) for draft in drafts]
     if optimise == "size":
         return min(plans, key=lambda plan: (plan.bytes, plan.cycles))
     return min(plans, key=lambda plan: (plan.cycles, plan.bytes))
@@ -95,6 +102,7 @@ class _Draft:
     vectors: Vectors
     joint: bool = False
     bias_column: bool = False
+    narrow: bool = False
     x_align: int = 0
 
 
@@ -105,14 +113,16 @@ def _keep(draft: _Draft, model: QModel, core: Core, optimise: str, room_bytes: i
     )
     biases = model.cell_class.bias_sizes(model.dims)
     wide = core.wide_biases and optimise in ("balanced", "speed") and set(biases) == {*WIDE_BIASES}
+    within = draft.bias_column or draft.narrow
     return Plan(
         chosen,
         draft.vectors,
         draft.joint,
         draft.bias_column,
         wide,
+        draft.narrow,
         draft.x_align,
-        0 if draft.bias_column else sum(biases.values()) * (4 if wide else 1),
+        0 if within else sum(biases.values()) * (4 if wide else 1),
     )
 
 
@@ -154,7 +164,7 @@ def _as_code(
 
 
 def _drafts(model: QModel, core: Core) -> Iterator[_Draft]:
-    """Every way to write the products: first the separate ones, then joint ones where they fit."""
+    """Every way to write the products: first the separate ones, then others where they fit."""
     for vectors in core.vectors:
         natural = Vectors(
             vectors.h or f"s{model.state_bits}", vectors.x or "s8", vectors.t or _inner_type(model)
@@ -163,6 +173,9 @@ def _drafts(model: QModel, core: Core) -> Iterator[_Draft]:
         joint = _joint(model, natural) if core.joins else None
         if joint:
             yield joint
+    narrow = _narrow(model) if core.narrow_step else None
+    if narrow:
+        yield narrow
 
 
 def _separate(model: QModel, vectors: Vectors) -> _Draft:
@@ -249,7 +262,59 @@ def _joint(model: QModel, vectors: Vectors) -> _Draft | None:
     )
     first = [p for p in _separate(model, vectors).products if p.name not in (u, w)]
     x_align = 0 if low else shifts["w_align"]
-    return _Draft((*first, whole), vectors, True, bias is not None, x_align)
+    return _Draft((*first, whole), vectors, True, bias is not None, x_align=x_align)
+
+
+def _narrow(model: QModel) -> _Draft | None:
+    """FastGRNN's step with [U1 | W1] as one matrix; None unless every sum is proved to fit int16
+    and every element a byte."""
+    dims, shifts, t = model.dims, model.shifts, model.tensors
+    if model.cell != "fastgrnn" or model.state_bits != 8:
+        return None
+    if dims.rank_u is None or dims.rank_w is None or shifts["w_align"] or shifts["u_align"]:
+        return None
+    reach = reach_of(model.cell_class, 8, t, model.tables, shifts)
+    inner = np.concatenate([reach.inner["U"], reach.inner["W"]])
+    x_place, inner_place, end = np.cumsum([dims.hidden, dims.features, len(inner)]).tolist()
+    if (
+        max(*reach.first.values(), reach.pre) >= LIMITS["s16"]
+        or inner.max() >= LIMITS["s8"]
+        or not _are_bytes(model.tables)
+        or not all(1 <= shifts[table] <= 8 for table in ("z", "c"))
+        or end > PAGE_BYTES
+    ):
+        return None
+    h, x = np.full(dims.hidden, reach.state), np.full(dims.features, LIMITS["s8"])
+    products = (
+        Product("U2T", t["U2T"], "s8", h, proved=reach.first["U"], place=0),
+        Product("W2T", t["W2T"], "s8", x, proved=reach.first["W"], place=x_place),
+        Product(
+            "U1W1",
+            np.hstack([t["U1"], t["W1"]]),
+            "s8",
+            inner,
+            proved=reach.pre,
+            place=inner_place,
+            starts=_starts(model),
+        ),
+    )
+    vectors = Vectors("s8", "s8", "s8")
+    return _Draft((*products, _classifier(model, vectors)), vectors, narrow=True)
+
+
+def _are_bytes(tables: Mapping[str, NDArray[Any]]) -> bool:
+    c = tables["c"]
+    return tables["z"].dtype == np.uint8 and c.min() >= -128 and c.max() < 128
+
+
+def _starts(model: QModel) -> NDArray[np.int64]:
+    """Of each row: b_z, and what makes b_h of it; each with the middle of its table, 2^(7 + s)."""
+    shifts = model.shifts
+    z, h = (
+        (model.tensors[bias].astype(np.int64) << shifts["b_align"]) + (1 << (7 + shifts[table]))
+        for bias, table in (("b_z", "z"), ("b_h", "c"))
+    )
+    return np.column_stack([z, h - z])
 
 
 def _scaled(

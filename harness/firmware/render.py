@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ BOARD_NAME_BYTES = 16
 MIN_PAYLOAD = 2  # the header of a STEP
 MAX_PAYLOAD = 32_000
 LINE_VALUES = 16
+INPUT_STAGE = ("pre_companded", "pre_multiplier", "pre_offset")
+MAX_CHANNELS = 255  # counted by a byte
+NARROW_TABLES = ("z", "g", "c")  # pages of bytes that follow each other
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class _Array:
     size: int
     rows: tuple[str, ...] = ()
     note: str = ""
+    page: bool = False  # starts at a multiple of 256
 
     @property
     def bytes(self) -> int:
@@ -210,9 +214,8 @@ def _sources(model: QModel, hal: str, plan: Plan, core: Core) -> list[str]:
         kernels.add("rnn_compand_s16")
     return [
         *(f"kernels/{name}.c" for name in sorted(kernels) if not _is_inline(name, core)),
-        *_cell_sources(model.cell_class.source or model.cell),
-        "cells/rnn_products.c",
-        "core/rnn_input.c",
+        *_cell_sources(model.cell_class.source or model.cell, plan.narrow),
+        f"core/rnn_input{'_narrow' if _narrow_input(model, plan) else ''}.c",
         "core/rnn_model.c",
         *(f"wire/{name}.c" for name in ("cobs", "crc32", "frame")),
         *(f"app/{name}.c" for name in ("app", "measure", "requests")),
@@ -228,10 +231,14 @@ def _is_inline(kernel: str, core: Core) -> bool:
     return header.parent.name in core.folders and own.parent.name not in core.folders
 
 
-def _cell_sources(cell: str) -> list[str]:
-    """The cell, and its update where that is a file of its own, which a core may replace."""
+def _cell_sources(cell: str, narrow: bool) -> list[str]:
+    """The cell, its products, and its update where that is a file of its own, which a core may
+    replace; or a core's own file with all of them."""
+    if narrow:
+        return [f"cells/rnn_cell_{cell}_narrow.c"]
     names = [f"cells/rnn_{part}_{cell}.c" for part in ("cell", "update")]
-    return [name for name in names if shipped("firmware_templates", name).is_file()]
+    found = [name for name in names if shipped("firmware_templates", name).is_file()]
+    return [*found, "cells/rnn_products.c"]
 
 
 def _macros(model: QModel, plan: Plan, optimise: str) -> dict[str, str]:
@@ -253,6 +260,7 @@ def _macros(model: QModel, plan: Plan, optimise: str) -> dict[str, str]:
         "BIAS_COLUMN": int(plan.bias_column),
         "INTERLEAVED": int(plan.bias_column),
         "WIDE_BIAS": int(plan.wide_biases),
+        "NARROW": int(plan.narrow),
         "UNROLL": 8 if optimise == "size" else 32,
         "X_ALIGN": plan.x_align,
         "SUM_PAD": max(form.pad for _, form in plan.kept),
@@ -264,6 +272,9 @@ def _macros(model: QModel, plan: Plan, optimise: str) -> dict[str, str]:
         name.upper() if name.endswith(("_align", "_mid")) else f"{name.upper()}_SHIFT": shift
         for name, shift in model.shifts.items()
     }
+    if plan.narrow:
+        last = next(product for product, _ in plan.kept if product.starts is not None)
+        values["SUM_BITS"] = last.bound.bit_length() + 1
     macros = _prefixed(values)
     for product, form in plan.kept:
         macros[f"RNN_{product.name}_STORAGE"] = form.name
@@ -293,14 +304,45 @@ def _arrays(model: QModel, plan: Plan, bench_raw: NDArray[np.int16]) -> Iterator
         yield _array("rnn_model_b_zh", pairs << model.shifts["b_align"])
     elsewhere = {*model.matrices, CLASSIFIER, *(WIDE_BIASES if plan.wide_biases else ())}
     elsewhere |= {"b"} if plan.bias_column else set()
+    elsewhere |= {*WIDE_BIASES} if plan.narrow else set()
+    elsewhere |= {*INPUT_STAGE} if _narrow_input(model, plan) else set()
     for name, array in model.tensors.items():
         if name not in elsewhere:
             kind = "table" if name.startswith("pre_") else "model"
             yield _array(f"rnn_{kind}_{name}", array)
+    if _narrow_input(model, plan):
+        yield _array("rnn_table_pre", _channels(model))
+    if plan.narrow:
+        pages = [model.tables[name].astype(np.int8).view(np.uint8) for name in NARROW_TABLES]
+        yield replace(_array("rnn_table_zgc", np.concatenate(pages)), page=True)
     for name, table in model.tables.items():
+        if plan.narrow and name in NARROW_TABLES:
+            continue
         if name != "compander" or model.tensors["pre_companded"].any():
             yield _array(f"rnn_table_{name}", table)
     yield _array("rnn_bench_window", bench_raw)
+
+
+def _narrow_input(model: QModel, plan: Plan) -> bool:
+    """Is there a short input stage: a step of narrow sums, a shift by two bytes, and offsets whose
+    lowest byte is 0 and which leave a sum of 32 bits room for 2^23 more?"""
+    offset = model.tensors["pre_offset"]
+    short = (
+        model.shifts["pre"] == 16
+        and not (offset & 0xFF).any()
+        and model.dims.features <= MAX_CHANNELS
+    )
+    return plan.narrow and bool(short and np.abs(offset).max() < 1 << 29)
+
+
+def _channels(model: QModel) -> NDArray[np.uint8]:
+    """The input stage by channel, as kernels/avr/rnn_input_narrow.S reads it."""
+    companded, multiplier, offset = (model.tensors[name] for name in INPUT_STAGE)
+    columns = [
+        multiplier.astype("<i2").view(np.uint8).reshape(-1, 2),
+        (offset + (1 << 23)).astype("<i4").view(np.uint8).reshape(-1, 4)[:, 1:],
+    ]
+    return np.hstack([companded[:, None], *columns] if companded.any() else columns).ravel()
 
 
 def _identity(model: QModel, board_name: str) -> Iterator[_Array]:

@@ -30,6 +30,10 @@ class Product:
         vector  type of the vector's elements in RAM: s8, s16 or s32
         reach   int64 [cols], proved largest |element| of the vector
         adds    whether it is added to what the sums hold
+        proved  largest |sum| with all that is added to it; None: what `reach` says
+        place   of the vector in its page of RAM, in a step whose sums all have 16 bits; else None
+        starts  int64 [rows, 2] of such a step's last product: what each sum starts from, and what
+                is added for its second table
     """
 
     name: str
@@ -37,10 +41,15 @@ class Product:
     vector: str
     reach: NDArray[np.int64]
     adds: bool = False
+    proved: int | None = None
+    place: int | None = None
+    starts: NDArray[np.int64] | None = None
 
     @property
     def bound(self) -> int:
-        """Proved largest |sum| of any row, in any order of summation."""
+        """Proved largest |sum| of any row."""
+        if self.proved is not None:
+            return self.proved
         return int((np.abs(self.matrix.astype(np.int64)) @ self.reach).max())
 
     @property

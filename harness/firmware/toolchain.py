@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import socket
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 from harness import paths, tools
 from harness.boards import Board
 from harness.errors import BuildError
+from harness.files import put_in_place, workshop
 
 PLATFORMS_DIR = Path(__file__).resolve().parent / "platforms"
 DEBIAN_ARDUINO_AVR = Path("/usr/share/arduino/hardware/arduino/avr")
@@ -212,8 +212,7 @@ def prepare_core_dir() -> Path:
     with tools.file_lock("platformio"):
         if _is_whole(folder, files):
             return folder
-        staging = Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
-        try:
+        with workshop(folder.parent) as staging:
             for name, content in files.items():
                 path = staging / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,10 +220,8 @@ def prepare_core_dir() -> Path:
             if folder.exists():  # damaged: put it aside, then away
                 folder.rename(staging / "damaged")
             staging.chmod(0o755)
-            shutil.move(staging, folder)
+            put_in_place(staging, folder)
             shutil.rmtree(folder / "damaged", ignore_errors=True)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 

@@ -39,8 +39,8 @@ BOARD_MACROS = {
 }
 
 # What hal.h declares, under other names in the bare-metal HAL that carries the stand-in.
-BARE = ("init", "read", "write", "idle", "overruns", "stretch_begin", "stretch_end", "timer")
-BARE = (*BARE, "stack_peak", "reset")
+BARE = ("init", "waiting", "drop", "write", "idle", "overruns", "window", "bauds", "set_baud")
+BARE = (*BARE, "stretch_begin", "stretch_end", "timer", "stack_peak", "reset")
 RENAMED = tuple(f"-Dhal_{name}=bare_{name}" for name in BARE)
 
 

@@ -22,6 +22,8 @@ from harness.quantize import (
 )
 from harness.reference import CELLS, Dims
 from harness.reference.model import run, to_raw
+from harness.reference.ops import Saturations
+from harness.reference.reach import reach_of
 
 
 def random_float(
@@ -220,3 +222,62 @@ def test_bytes_take_the_cheapest_storage():
     q = quantise(model, inputs(model)[0])
     assert integer_bytes(q) == 32 * 9 + 32 * 32 + 64 + 64 + 8 + len(q.shifts)
     assert float_bytes(model) > 3.9 * integer_bytes(q) * 0.98
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.sampled_from([shape for shape in SHAPES if shape[0] == "fastgrnn"]),
+    seed=st.integers(0, 10_000),
+    exponent=st.integers(-6, 1),
+    hidden=st.integers(1, 40),
+    companded=st.booleans(),
+)
+def test_narrow_sums_stay_within_what_is_proved(shape, seed, exponent, hidden, companded):
+    cell, ranks = shape
+    model = random_float(
+        cell, seed, hidden=max(hidden, 3), scale=2.0**exponent, companded=companded, **ranks
+    )  # fmt: skip
+    q = quantise(model, inputs(model)[0], state_bits=8, sum_bits=16)
+    reach = reach_of(q.cell_class, 8, q.tensors, q.tables, q.shifts)
+    assert reach.pre < 1 << 15
+    assert not q.shifts["w_align"] and not q.shifts["u_align"]
+    for side in reach.first:
+        assert reach.first[side] < 1 << 15
+        assert reach.inner[side].max() < 1 << 7
+    worst = _worst_sums(q, reach.state, seed)
+    assert worst <= reach.pre
+
+
+def _worst_sums(q, state, seed):
+    """Largest |pre-activation| that inputs of the right signs for each row in turn reach."""
+    cell = q.cell_class(q.dims, 8, q.tensors, q.tables, q.shifts)
+    low = {
+        side: q.tensors[f"{side}1"].astype(int) @ q.tensors[f"{side}2T"].astype(int)
+        if f"{side}1" in q.tensors
+        else q.tensors[side].astype(int)
+        for side in "WU"
+    }
+    sat = Saturations.zeros(len(low["W"]))
+    x = np.where(low["W"] > 0, 127, -128)
+    h = np.where(low["U"] > 0, 1, -1) * min(state, 127)
+    return int(np.abs(cell.acc_w(x, sat) + cell.acc_u(h, sat)).max())
+
+
+def test_narrow_sums_cost_little_on_a_layer_of_weights():
+    model = random_float("fastgrnn", hidden=32, rank_w=3, rank_u=12, features=9, steps=40)
+    x, raw = inputs(model, 200)
+    wide = run(quantise(model, x), raw).labels
+    narrow = run(quantise(model, x, state_bits=8, sum_bits=16), raw).labels
+    assert (wide == narrow).mean() > 0.9
+
+
+def test_narrow_sums_are_refused_where_weights_leave_no_scale():
+    model = random_float("fastgrnn", scale=64.0)
+    with pytest.raises(ResultError, match="sums of 16 bits"):
+        quantise(model, inputs(model)[0], state_bits=8, sum_bits=16)
+
+
+def test_narrow_sums_need_an_8_bit_state():
+    model = random_float("fastgrnn")
+    with pytest.raises(ValueError, match="state_bits 16"):
+        quantise(model, inputs(model)[0], sum_bits=16)

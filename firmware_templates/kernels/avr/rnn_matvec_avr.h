@@ -38,6 +38,7 @@
 #define SET 0           /* acc[r] = sum << k */
 #define ADD 1           /* acc[r] += sum */
 #define MID 2           /* inner[r] = rshift(sum, k), clamped to int16 where that may be needed */
+#define UPDATE 3        /* h[r] = the unit's next state: rnn_narrow_avr.h */
 
     .macro load_element V
     ld V_LO, X+
@@ -120,6 +121,9 @@
     .rept \R
     .if \how == ADD && HOLDS_ACC(\S)
     load_acc \S, row_
+    .elseif \how == UPDATE
+    lpm SUM(2 * row_), Z+
+    lpm SUM(2 * row_ + 1), Z+
     .else
     set_sum \S, (\S * row_), 0, \how, \k
     .endif
@@ -275,6 +279,8 @@
     finish_set \S, (\S * row_), \k
     .elseif \how == ADD
     finish_add \S, (\S * row_)
+    .elseif \how == UPDATE
+    update_unit row_
     .else
     finish_mid \S, (\S * row_), \k, \out
     .endif
@@ -284,10 +290,24 @@
 
 /* ---- dense: blocks of R rows, column after column ---- */
 
+/* X = the start of v, from its end. */
+    .macro back_to_start V, cols, how
+    .if \how == UPDATE
+    vector_inner
+    .else
+    subi XL, lo8(\cols * \V)
+    sbci XH, hi8(\cols * \V)
+    .endif
+    .endm
+
     .macro blocks end, V, S, R, cols, how, k, out
 block_\@:
     start_sums \S, \R, \how, \k
-    ldi COUNT, (\cols) & 0xFF
+    .set unroll_, 1
+    .if RNN_NARROW && (\cols) % 2 == 0
+    .set unroll_, 2
+    .endif
+    ldi COUNT, ((\cols) / unroll_) & 0xFF
     .if \cols > 256
     .if \V == 2
     .error "more than 256 elements of 2 bytes do not fit the RAM"
@@ -295,6 +315,7 @@ block_\@:
     ldi V_HI, (\cols + 255) / 256
     .endif
 column_\@:
+    .rept unroll_
     load_element \V
     .set row_, 0
     .rept \R
@@ -302,19 +323,29 @@ column_\@:
     multiply_add \V, \S, (\S * row_)
     .set row_, row_ + 1
     .endr
+    .endr
     dec COUNT
+    .if unroll_ == 1
     brne column_\@
+    .else                               /* too far for a branch */
+    breq summed_\@
+    rjmp column_\@
+summed_\@:
+    .endif
     .if \cols > 256
     dec V_HI
     brne column_\@
     .endif
+    .if \how == UPDATE
+    finish_units \R
+    .else
     finish_sums \S, \R, \how, \k, \out
+    .endif
     ldi WEIGHT, hi8(\end)
     cpi ZL, lo8(\end)
     cpc ZH, WEIGHT
     breq done_\@
-    subi XL, lo8(\cols * \V)
-    sbci XH, hi8(\cols * \V)
+    back_to_start \V, \cols, \how
     rjmp block_\@
 done_\@:
     .endm
@@ -325,13 +356,13 @@ done_\@:
     .set count_, (\rows + most_ - 1) / most_
     .set R_, (\rows + count_ - 1) / count_
     .set short_, count_ * R_ - \rows
-    .set end_, (count_ - short_) * R_ * \cols
+    .set line_, \cols - 4 * (\how == UPDATE)   /* bytes of a row; a comparison that holds is -1 */
+    .set end_, (count_ - short_) * R_ * line_
     blocks (\matrix + end_), \V, \S, R_, \cols, \how, \k, \out
     .if short_
-    subi XL, lo8(\cols * \V)
-    sbci XH, hi8(\cols * \V)
+    back_to_start \V, \cols, \how
     .set R_, R_ - 1
-    .set end_, \rows * \cols
+    .set end_, \rows * line_
     blocks (\matrix + end_), \V, \S, R_, \cols, \how, \k, \out
     .endif
     .endm

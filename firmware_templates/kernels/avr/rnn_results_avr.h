@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * rnn_results_avr.h -- what becomes of each matrix's sums: SET, ADD or MID, a shift, and for MID
- * the bytes of a result. See rnn_matvec_avr.h. */
+ * the bytes of a result; or UPDATE. See rnn_matvec_avr.h. */
 #ifndef RNN_RESULTS_AVR_H
 #define RNN_RESULTS_AVR_H
 
@@ -26,5 +26,10 @@
 #define RESULT_U1 RESULT_U
 #define RESULT_W2T MID, RNN_W_MID, BYTES(RNN_T_TYPE)
 #define RESULT_U2T MID, RNN_U_MID, BYTES(RNN_T_TYPE)
+#define RESULT_U1W1 UPDATE, 0, 0
+
+#if RNN_NARROW
+#include "rnn_narrow_avr.h"
+#endif
 
 #endif
