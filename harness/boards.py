@@ -7,17 +7,19 @@ section overrides. Unknown keys are errors with a near-miss hint.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from harness import paths
 from harness.errors import UsageError, near_miss
+from harness.yamlfile import read_yaml
 
 SCHEMA = 1
+SECTIONS = ("schema", "boards", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Flash:
         over_uart   bossac: the monitor is behind a UART, and chooses by a bit what to start
         mode        stm32flash: bits, parity and stop bits of a character
         boot_pin    a pin held over a reset starts the bootloader: by hand, or the twin's control
+        usb_ids     of the bootloader, where it is a USB device of its own
     """
 
     tool: str
@@ -52,11 +55,15 @@ class Flash:
     over_uart: bool = False
     mode: str = ""
     boot_pin: bool = False
+    usb_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The serial line: its rate, whether opening it resets the board, how long a boot may take."""
+    """The serial line: its rate, whether opening it resets the board, how long a boot may take.
+
+    usb_ids: `vid:pid` (hex, lower case) of what runs the program, or of the adaptor before it.
+    """
 
     baud: int
     resets_on_open: bool
@@ -118,6 +125,11 @@ class Board:
         return units.get(self.cycle_counter, "cycles")
 
     @property
+    def usb_ids(self) -> tuple[str, ...]:
+        """`vid:pid` by which such a board may be attached: its program's, its bootloader's."""
+        return self.link.usb_ids + self.flash.usb_ids
+
+    @property
     def flash_free_bytes(self) -> int:
         """Flash that a firmware image may take."""
         return self.flash_bytes - self.flash_reserved_bytes
@@ -156,18 +168,43 @@ class BoardKind:
 
 
 def load_kinds(path: Path | None = None) -> dict[str, BoardKind]:
-    """All kinds of boards.yaml (default: the one shipped with the harness), by name."""
-    path = path or paths.shipped("boards.yaml")
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot read board descriptions: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise UsageError(f"{path}: must be a mapping with 'schema: {SCHEMA}'")
-    entries = document.get("boards")
+    """All kinds by name: those of `path`, else the shipped ones and those of the lab's own file.
+
+    Raises UsageError for a mistake, or when the lab's file gives a shipped kind other facts.
+    """
+    if path is not None:
+        return _kinds(_document(path).get("boards"), path)
+    kinds = load_kinds(paths.shipped("boards.yaml"))
+    own = _kinds(lab_section(lab_file(), "boards"), lab_file())
+    for name in own.keys() & kinds:
+        raise UsageError(
+            f"{lab_file()}: the kind {name!r} is shipped with the harness", hint="call it otherwise"
+        )
+    return kinds | own
+
+
+def lab_file() -> Path:
+    """Where a lab describes its own boards: $HARNESS_BOARDS, else boards.yaml in this folder.
+
+    The file need not be there.
+    """
+    return Path(os.environ.get("HARNESS_BOARDS") or "boards.yaml")
+
+
+def is_shipped(path: Path) -> bool:
+    """True for the file that comes with the harness, which is no lab's own."""
+    shipped = paths.shipped("boards.yaml")
+    return path.exists() and path.samefile(shipped)
+
+
+def lab_section(path: Path, section: str) -> dict[Any, Any]:
+    """`boards` or `instances` of a lab's own file; empty where there is no such file."""
+    if not path.exists() or is_shipped(path):
+        return {}
+    entries = _document(path).get(section) or {}
     if not isinstance(entries, dict):
-        raise UsageError(f"{path}: has no 'boards:' mapping")
-    return {name: _kind(str(name), entry, path) for name, entry in entries.items()}
+        raise UsageError(f"{path}: {section}: must be a mapping of names")
+    return entries
 
 
 def find_kind(name: str, path: Path | None = None) -> BoardKind:
@@ -179,6 +216,23 @@ def find_kind(name: str, path: Path | None = None) -> BoardKind:
 
 
 _T = TypeVar("_T")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_yaml(path)
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise UsageError(f"{path}: must be a mapping with 'schema: {SCHEMA}'")
+    for key in document:
+        if key not in SECTIONS:
+            error = near_miss("key", str(key), SECTIONS)
+            raise UsageError(f"{path}: {error.message}", hint=error.hint)
+    return document
+
+
+def _kinds(entries: Any, path: Path) -> dict[str, BoardKind]:
+    if not isinstance(entries, dict):
+        raise UsageError(f"{path}: has no 'boards:' mapping")
+    return {str(name): _kind(str(name), entry, path) for name, entry in entries.items()}
 
 
 def _kind(name: str, entry: Any, path: Path) -> BoardKind:
@@ -226,6 +280,15 @@ def _check_keys(kind: type[Any], values: Mapping[str, Any], where: str, required
             raise UsageError(f"{where}: {key} is {value!r}, must be text")
         if types[key] == "bool" and not isinstance(value, bool):
             raise UsageError(f"{where}: {key} is {value!r}, must be true or false")
+        if key == "usb_ids" and not _are_usb_ids(value):
+            raise UsageError(f"{where}: {key} is {value!r}, must be a list like ['2341:0043']")
     missing = required - values.keys()
     if missing:
         raise UsageError(f"{where}: missing {', '.join(sorted(missing))}")
+
+
+def _are_usb_ids(value: Any) -> bool:
+    pattern = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+    return isinstance(value, list | tuple) and all(
+        isinstance(usb_id, str) and pattern.fullmatch(usb_id) for usb_id in value
+    )

@@ -1,84 +1,53 @@
-"""`harness boards`, `harness doctor`, `harness virtual`."""
+"""`harness doctor`, `harness virtual`."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from harness import doctor
-from harness.boards import find_kind, load_kinds
 from harness.cli.options import fault_option
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table
+from harness.doctor.udev import rules
 from harness.errors import LabError
 from harness.events import Event
-from harness.link.serial import find_ports
+from harness.instances import resolve
 from harness.paths import cache_dir
 from harness.virtual.process import FLASH_MODES, VirtualBoard
 
 
-@click.command("boards")
-@click.option("--scan", is_flag=True, help="Only the boards that are attached now.")
-@click.option("--json", "as_json", is_flag=True)
-def boards_command(scan: bool, as_json: bool) -> None:
-    """Board kinds of boards.yaml, and the ports where one is attached.
-
-    \b
-    Example:
-      harness boards --scan
-    """
-    rows = []
-    for name, kind in load_kinds().items():
-        board = kind.silicon()
-        ports = find_ports(board.link.usb_ids)
-        if scan and not ports:
-            continue
-        rows.append(
-            {
-                "board": name,
-                "title": board.title,
-                "mcu": board.mcu,
-                "core": board.core,
-                "clock_hz": board.clock_hz,
-                "flash_bytes": board.flash_bytes,
-                "ram_bytes": board.ram_bytes,
-                "uploader": board.flash.tool,
-                "virtual": kind.has_virtual_twin,
-                "attached": ", ".join(ports) or None,
-            }
-        )
-    if as_json:
-        echo_json(rows)
-    elif rows:
-        echo_table("boards", tuple(rows[0]), [tuple(row.values()) for row in rows])
-    else:
-        click.echo("no described board is attached; every kind with a twin runs with --virtual")
-
-
 @click.command("doctor")
 @click.option("--prepare", is_flag=True, help="Also build ahead what can be built.")
+@click.option("--udev", is_flag=True, help="Print udev rules for the described boards instead.")
 @click.option("--json", "as_json", is_flag=True)
-def doctor_command(prepare: bool, as_json: bool) -> int:
+def doctor_command(prepare: bool, udev: bool, as_json: bool) -> int:
     """What this machine has and lacks for real and virtual boards, and how to get it.
 
-    Exit code 3 when something is missing.
+    Looks at compilers, uploaders, emulators, room on the disk, rights on serial ports, and who else
+    opens them. Exit code 3 when something is missing; a warning is no fault.
 
     \b
     Example:
       harness doctor
+      harness doctor --udev | sudo tee /etc/udev/rules.d/60-harness.rules
     """
+    if udev:
+        click.echo(rules(), nl=False)
+        return 0
     if prepare:
         with Display() as display:
             doctor.prepare(lambda what: display(Event("prepare", what, 1, 1, finished=True)))
     checks = doctor.checks()
     if as_json:
-        echo_json([{"name": c.name, "ok": c.ok, "detail": c.detail, "fix": c.fix} for c in checks])
+        echo_json([asdict(c) for c in checks])
     else:
         rows = [
-            (c.name, "ok" if c.ok else "MISSING", c.detail, "" if c.ok else c.fix) for c in checks
+            (c.name, c.state, c.detail, "" if c.ok and not c.warning else c.fix) for c in checks
         ]
         echo_table("doctor", ("what", "state", "detail", "how to get it"), rows)
     return 0 if all(c.ok for c in checks) else LabError.exit_code
@@ -125,7 +94,8 @@ def up_command(
       harness virtual up uno
       avrdude -p m328p -c arduino -P PORT -b 115200 -D -U flash:w:firmware.hex:i
     """
-    board = find_kind(name).virtual()
+    instance = resolve(name, virtual=True)
+    board, faults = instance.board, faults or instance.fault
     state = state_dir or cache_dir("virtual", name)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

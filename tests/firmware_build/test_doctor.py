@@ -3,6 +3,7 @@
 import pytest
 
 from harness import doctor
+from harness.doctor import boards, storage
 from harness.firmware import toolchain
 
 
@@ -43,11 +44,18 @@ def test_emulators_are_missing_until_they_are_built(cache):
     assert check.fix == "make setup"
 
 
-def test_a_full_disk_is_noticed(cache, monkeypatch):
-    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 62)
-    check = by_name()["disk space"]
+@pytest.mark.parametrize(
+    ("what", "limit", "words"),
+    [
+        ("cache", "MIN_CACHE_BYTES", "HARNESS_CACHE_DIR"),
+        ("results", "MIN_RESULTS_BYTES", "--out"),
+    ],
+)
+def test_a_full_disk_is_noticed(cache, monkeypatch, what, limit, words):
+    monkeypatch.setattr(storage, limit, 1 << 62)
+    check = by_name()[f"disk space: {what}"]
     assert not check.ok
-    assert "HARNESS_CACHE_DIR" in check.fix
+    assert words in check.fix
 
 
 def test_a_computer_without_torch_is_healthy_but_told(cache, monkeypatch):
@@ -58,10 +66,11 @@ def test_a_computer_without_torch_is_healthy_but_told(cache, monkeypatch):
 
 
 def test_no_board_and_no_dialout_group_is_healthy_but_told(cache, monkeypatch):
-    monkeypatch.setattr(doctor, "SERIAL_GLOBS", ())
-    monkeypatch.setattr(doctor.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(doctor, "_in_group", lambda name: False)
-    check = doctor._ports()
+    monkeypatch.setenv("HARNESS_SYSFS", str(cache / "none"))
+    monkeypatch.setattr(boards.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(boards, "_our_groups", lambda: {"users"})
+    monkeypatch.setattr(boards, "_group_exists", lambda: True)
+    check = by_name()["serial ports"]
     assert check.ok
     assert "dialout" in check.detail
 

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness import flash, paths, tools
+from harness.doctor import boards, storage
+from harness.doctor.check import Check
 from harness.errors import HarnessError
 from harness.firmware import toolchain
 from harness.fused import build as kernel
 
 MIN_PYTHON = (3, 11)
-MIN_FREE_BYTES = 500 << 20
-SERIAL_GLOBS = ("ttyACM*", "ttyUSB*")
-DIALOUT_FIX = "sudo usermod -aG dialout $USER, then log in again"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: is it as it should be, what was found, and what to do if not."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
-    needed_for: str = ""  # empty: for everything
 
 
 def checks() -> list[Check]:
@@ -48,8 +34,8 @@ def _checks() -> Iterator[Check]:
     yield _uploader("ssh", "openssh-client", "boards that run Linux")
     yield _platformio()
     yield from _virtual()
-    yield _disk()
-    yield _ports()
+    yield from storage.checks()
+    yield from boards.checks()
     yield _torch()
     yield _kernel()
 
@@ -149,42 +135,6 @@ def _file(name: str, path: Path, package: str, needed_for: str) -> Check:
     found = path.is_file()
     detail = str(path) if found else f"{path} is missing"
     return Check(name, found, detail, f"apt-get install {package}", needed_for)
-
-
-def _disk() -> Check:
-    cache = paths.cache_dir()
-    free = shutil.disk_usage(cache).free
-    return Check(
-        "disk space",
-        free >= MIN_FREE_BYTES,
-        f"{free / 1e9:.1f} GB free for the cache {cache}",
-        f"free {MIN_FREE_BYTES / 1e6:.0f} MB, or set HARNESS_CACHE_DIR; the cache may be deleted",
-    )
-
-
-def _ports() -> Check:
-    """Serial ports on this computer and whether we may open them. No port is no fault."""
-    ports = sorted(p for pattern in SERIAL_GLOBS for p in Path("/dev").glob(pattern))
-    shut = [p for p in ports if not os.access(p, os.R_OK | os.W_OK)]
-    purpose = "boards on the desk"
-    if shut:
-        names = ", ".join(map(str, shut))
-        return Check("serial ports", False, f"may not open {names}", DIALOUT_FIX, purpose)
-    if ports:
-        return Check("serial ports", True, ", ".join(map(str, ports)), "", purpose)
-    if os.geteuid() != 0 and not _in_group("dialout"):
-        detail = f"none attached; to open one you will need: {DIALOUT_FIX}"
-        return Check("serial ports", True, detail, DIALOUT_FIX, purpose)
-    return Check("serial ports", True, "none attached", "", purpose)
-
-
-def _in_group(name: str) -> bool:
-    import grp
-
-    try:
-        return grp.getgrnam(name).gr_gid in (*os.getgroups(), os.getegid())
-    except KeyError:
-        return True  # a system without that group grants access otherwise
 
 
 def _torch() -> Check:
