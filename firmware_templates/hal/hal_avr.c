@@ -286,7 +286,9 @@ uint32_t hal_stretch_end(void)
     uint8_t ticks = LOW_TICKS(low);
     uint8_t j = (uint8_t)((uint8_t)((uint8_t)(slow2 - ticks) + 32u) >> 6);
     uint16_t vernier = (uint16_t)(slow0 + 2u * TIMER0_PERIOD + 1u - ticks - 64u * j);
-    uint8_t m = (uint8_t)(vernier % TIMER0_PERIOD / 3u);
+    while (vernier >= TIMER0_PERIOD)            /* twice at most; cheaper than a division */
+        vernier = (uint16_t)(vernier - TIMER0_PERIOD);
+    uint8_t m = (uint8_t)((uint16_t)(vernier * 171u) >> 9);     /* a third */
     sei();
     uint32_t cycles = ((uint32_t)(4u * m + j) << 16) | low;
     return cycles - (uint32_t)taken * INTERRUPT_CYCLES;

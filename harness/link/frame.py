@@ -79,6 +79,8 @@ def decode(stuffed: bytes) -> Frame:
     kind, seq, length = HEADER.unpack_from(content)
     if length != len(content) - HEADER.size:
         raise BadFrame(f"length says {length}, payload has {len(content) - HEADER.size} bytes")
+    if length > MAX_PAYLOAD_BYTES:
+        raise BadFrame(f"payload of {length} bytes, at most {MAX_PAYLOAD_BYTES}")
     return Frame(kind, seq, content[HEADER.size :])
 
 

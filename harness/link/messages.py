@@ -161,6 +161,21 @@ def step_request(flags: StepFlag, samples: NDArray[np.int16]) -> bytes:
     return bytes([int(flags), len(samples)]) + samples.astype("<i2").tobytes()
 
 
+def window_requests(raw: NDArray[np.int16], steps: int) -> list[bytes]:
+    """Payloads of the STEP requests for a window raw [T, D], `steps` steps in each but the last."""
+    data = raw.astype("<i2").tobytes()
+    total, step_bytes = len(raw), 2 * raw.shape[1]
+    payloads = []
+    for start in range(0, total, steps):
+        end = min(start + steps, total)
+        flags = (StepFlag.FIRST.value if start == 0 else 0) | (
+            StepFlag.LAST.value if end == total else 0
+        )
+        head = bytes((flags, end - start))
+        payloads.append(head + data[start * step_bytes : end * step_bytes])
+    return payloads
+
+
 def parse_credit(payload: bytes) -> tuple[int, bytes]:
     """Credit in bytes, and the rest of a STEP reply."""
     (credit,), rest = _unpack(_CREDIT, payload, "STEP")

@@ -21,7 +21,7 @@ from harness.link import messages as msg
 from harness.link.base import Deadline
 from harness.link.channel import Channel
 from harness.link.frame import Frame, encode
-from harness.link.messages import Hello, Outcome, StepFlag, Type
+from harness.link.messages import Hello, Outcome, Type
 
 MOST_FRAMES = 64  # under way at once; below half of what a seq can tell apart
 SEND_S = 10.0  # for the port to take what the board's credit allows
@@ -55,11 +55,11 @@ def is_banner(frame: Frame) -> bool:
     return frame.type == Type.HELLO | msg.REPLY and frame.seq == msg.BANNER_SEQ
 
 
-def steps_per_frame(hello: Hello) -> int:
-    """As many as the board takes; its window, where it has one, should hold four frames, or two."""
+def steps_per_frame(hello: Hello, window_bytes: int) -> int:
+    """As many as the board takes; the window, where there is one, should hold four frames, or two."""
     room = hello.credit_bytes - 2
-    if hello.window_bytes:
-        frame_bytes = max(hello.window_bytes // 4, min(hello.window_bytes // 2, SMALL_FRAME_BYTES))
+    if window_bytes:
+        frame_bytes = max(window_bytes // 4, min(window_bytes // 2, SMALL_FRAME_BYTES))
         room = min(room, frame_bytes - WIRE_OVERHEAD_BYTES)
     most = (hello.credit_bytes - 2) // (2 * hello.features)
     if most < 1:
@@ -90,12 +90,13 @@ class WindowStream:
         self.seq = seq  # of the request built last
         self._channel, self._hello = channel, hello
         self._window_bytes = hello.window_bytes if overlap else 0
-        self._steps = steps_per_frame(hello)
+        self._steps = steps_per_frame(hello, self._window_bytes)
         self._source = enumerate(windows)
         self._exhausted = False
         self._begun: dict[int, NDArray[np.int16]] = {}  # windows whose outcome is not there
         self._again: list[int] = []  # those of them to be sent again, ascending
-        self._cut: deque[tuple[int, StepFlag, NDArray[np.int16]]] = deque()  # its frames to come
+        self._cutting = 0  # the window being sent
+        self._cut: deque[bytes] = deque()  # payloads of its requests to come
         self._ready: _Request | None = None  # waits for credit
         self._sent: deque[_Request] = deque()
         self._sent_bytes = 0
@@ -168,10 +169,10 @@ class WindowStream:
             return True
         if not self._cut and not self._cut_next_window():
             return False
-        window, flags, samples = self._cut.popleft()
+        payload = self._cut.popleft()
         self.seq = (self.seq + 1) % 256
-        wire = encode(Frame(Type.STEP, self.seq, msg.step_request(flags, samples)))
-        self._ready = _Request(self.seq, wire, window, last=StepFlag.LAST in flags)
+        wire = encode(Frame(Type.STEP, self.seq, payload))
+        self._ready = _Request(self.seq, wire, self._cutting, last=not self._cut)
         return True
 
     def _cut_next_window(self) -> bool:
@@ -187,10 +188,8 @@ class WindowStream:
             del self._begun[window]
             shape = self._hello.steps, self._hello.features
             raise ValueError(f"window {raw.shape}, firmware takes {shape}")
-        for position in range(0, len(raw), self._steps):
-            flags = StepFlag.FIRST if position == 0 else StepFlag(0)
-            flags |= StepFlag.LAST if position + self._steps >= len(raw) else StepFlag(0)
-            self._cut.append((window, flags, raw[position : position + self._steps]))
+        self._cutting = window
+        self._cut.extend(msg.window_requests(raw, self._steps))
         return True
 
     def _repeat(self) -> None:

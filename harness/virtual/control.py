@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LabError
+from harness.files import workshop
 
 REQUEST_TIMEOUT_S = 10.0
 
@@ -94,8 +95,9 @@ class Control:
 
         Raises LabError when it does not fit there.
         """
-        with tempfile.TemporaryDirectory(prefix="vload-") as folder:  # a request is a short line
-            copy = Path(shutil.copyfile(image, Path(folder) / "image"))
+        base = Path(tempfile.gettempdir())
+        with workshop(base, "vboard-load-") as folder:  # a request is a short line
+            copy = shutil.copyfile(image, folder / "image")
             self._command(f"load {address:#x} {copy}")
 
     def _command(self, word: str) -> None:

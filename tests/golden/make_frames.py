@@ -24,7 +24,7 @@ from pathlib import Path
 FORMAT, VERSION = "harness-frames", 1
 MAX_PAYLOAD = 4096
 SEED = 20240601
-HELLO, STEP, STATS, BENCH = 1, 2, 3, 4
+HELLO, STEP, STATS, BENCH, BAUD, NAK, REPLY = 1, 2, 3, 4, 6, 0x7F, 0x80
 
 
 def stuff(data: bytes) -> bytes:
@@ -109,6 +109,15 @@ def cases() -> list[dict[str, object]]:
     two_wire = bytearray(wire(two))
     two_wire[-3] ^= 0x20  # inside the crc: still no zero
     add("flipped bit", bytes(two_wire) + wire(one), first, crc=1)
+    good("baud", BAUD, 13, b"\6")
+    good("refusal that names the last seq", NAK | REPLY, 14, b"\4\x0b")
+    add("zeros that call a board back, then hello", bytes(1024) + wire(body(HELLO, 1, b"")),
+        frame(HELLO, 1, b""))  # fmt: skip
+    steps = [body(STEP, seq, bytes([0, 1, seq, 0, 0, seq])) for seq in (254, 255, 0, 1)]
+    lossy = bytearray(wire(*steps))
+    lossy[len(wire(steps[0])) + 3] ^= 0x40  # seq of the second; no zero comes of it
+    whole = [frame(STEP, seq, bytes([0, 1, seq, 0, 0, seq])) for seq in (254, 0, 1)]
+    add("a window of steps, the second damaged", bytes(lossy), *whole, crc=1)
     zeroed = bytearray(wire(two))
     zeroed[6] = 0
     add("byte turned to zero", bytes(zeroed) + wire(one), first, bad=2)
