@@ -55,22 +55,34 @@ class AvrFloor:
     """Cycles of an AVR, where the width of a product decides.
 
     Fields
-        entry, nonzero, code  as in Floor, by vector type and bytes of a sum (`s16_4`)
+        entry, nonzero, code  as in Floor, by vector type and bytes of a sum (`s16_4`); `code` with
+                              a byte vector is where every magnitude of a column is another
+        shared                of `code`, what equal magnitudes of a column take only once
         inner, channel, unit  as in Floor
+        narrow_inner, narrow_channel, narrow_unit
+                              the same where all sums have 16 bits, and FastGRNN's unit
     """
 
     entry: Mapping[str, float]
     nonzero: Mapping[str, float]
     code: Mapping[str, float]
+    shared: float
     inner: float
     channel: float
     unit: Mapping[str, float]
+    narrow_inner: float
+    narrow_channel: float
+    narrow_unit: float
 
     def step(self, model: QModel, as_code: bool) -> float:
         """Cycles of rnn_model_step, of a model without joint products."""
-        cycles = self.channel * model.dims.features + self.unit[model.cell] * model.dims.hidden
-        cycles += self.inner * ((model.dims.rank_w or 0) + (model.dims.rank_u or 0))
-        for product, _ in make_plan(model, core_of("avr"), "balanced").kept:
+        dims, plan = model.dims, make_plan(model, core_of("avr"), "balanced")
+        channel = self.narrow_channel if plan.narrow else self.channel
+        inner = self.narrow_inner if plan.narrow else self.inner
+        unit = self.narrow_unit if plan.narrow else self.unit[model.cell]
+        ranks = (dims.rank_w or 0) + (dims.rank_u or 0)
+        cycles = channel * dims.features + inner * ranks + unit * dims.hidden
+        for product, _ in plan.kept:
             if product.name != "F":
                 cycles += self._product(product, as_code)
         return cycles
@@ -78,9 +90,16 @@ class AvrFloor:
     def _product(self, product: Product, as_code: bool) -> float:
         width = f"{product.vector}_{sum_bytes(product)}"
         if as_code:
-            return self.code[width] * product.nonzero
+            alike = _alike(product) if product.vector == "s8" else 0
+            return self.code[width] * product.nonzero - self.shared * alike
         dense = self.entry[width] * product.matrix.size
         return min(dense, self.nonzero[width] * product.nonzero)
+
+
+def _alike(product: Product) -> int:
+    """Nonzero weights without a multiplication of their own: 1, 2 and what a column has twice."""
+    columns = np.abs(product.matrix.astype(np.int64)).T
+    return product.nonzero - sum(len(set(column.tolist()) - {0, 1, 2}) for column in columns)
 
 
 FLOORS: Mapping[str, Floor | AvrFloor] = {
@@ -88,9 +107,13 @@ FLOORS: Mapping[str, Floor | AvrFloor] = {
         entry={"s8_2": 7, "s8_3": 8, "s16_3": 12, "s16_4": 14},
         nonzero={"s8_2": 12, "s8_3": 13, "s16_3": 19, "s16_4": 21},
         code={"s8_2": 5, "s8_3": 6, "s16_3": 10, "s16_4": 12},
+        shared=3,
         inner=15,
         channel=59,
         unit={"fastgrnn": 73, "lstm": 145, "gru": 146, "ugrnn": 77, "rnn": 28},
+        narrow_inner=4,
+        narrow_channel=44,
+        narrow_unit=54,
     ),
     "cortex-m0plus": Floor(
         entry=3.06,

@@ -102,9 +102,9 @@ class Shape:
         dims = Dims(self.features, self.hidden, 6, self.rank_w, self.rank_u, options)
         tensors = {}
         for name, (_, shape) in CELLS[self.cell].tensor_spec(dims).items():
-            values = rng.normal(0, SPREAD.get(name, 0.1), int(np.prod(shape)))
             density = {"W": self.density_w, "U": self.density_u}.get(name[0], 1.0)
-            values[rng.permutation(values.size)[round(values.size * density) :]] = 0
+            values = _largest(rng.normal(0, 1, int(np.prod(shape))), density)
+            values *= SPREAD.get(name, 0.1) / np.sqrt((values[values != 0] ** 2).mean())
             tensors[name] = values.reshape(shape).astype(np.float32)
         model = FloatModel(
             cell=self.cell,
@@ -126,6 +126,13 @@ class Shape:
             state_bits=self.state_bits,
             sum_bits=self.sum_bits,
         )
+
+
+def _largest(values: NDArray[np.float64], density: float) -> NDArray[np.float64]:
+    """The share `density` of largest magnitudes, as hard thresholding leaves them; others are 0."""
+    order = np.argsort(np.abs(values))
+    values[order[: values.size - round(values.size * density)]] = 0
+    return values
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...], density: float) -> NDArray[np.int8]:

@@ -118,3 +118,23 @@ void shim_decode(const uint8_t *wire, uint32_t size, uint8_t *body, uint16_t cap
         }
     }
 }
+
+/* The same in runs of `chunk` bytes: counts[event] of each, and the bodies of good frames. */
+void shim_take(const uint8_t *wire, uint32_t size, uint16_t chunk, uint8_t *body, uint16_t capacity,
+               uint32_t *counts, uint8_t *bodies)
+{
+    struct frame_decoder decoder;
+    frame_decoder_init(&decoder, body, capacity);
+    while (size) {
+        uint16_t count = size < chunk ? (uint16_t)size : chunk;
+        enum frame_event event = frame_decoder_take(&decoder, wire, &count);
+        wire += count;
+        size -= count;
+        counts[event]++;
+        if (event == FRAME_GOOD) {
+            uint16_t whole = (uint16_t)(frame_length(body) + FRAME_OVERHEAD);
+            memcpy(bodies, body, whole);
+            bodies += whole;
+        }
+    }
+}

@@ -8,8 +8,17 @@
 
 #define INNER (RNN_U_RANK + RNN_W_RANK)
 
+/* A column of an index list is an address: its vectors lie in one page. */
+#define PAGED_index 1
+#define PAGED_dense 0
+#define PAGED_code 0
+#define PAGED_(form) PAGED_##form
+#define PAGED(form) PAGED_(form)
+
     .section .bss.rnn_vectors, "aw", @nobits
+#if PAGED(RNN_U2T_STORAGE) || PAGED(RNN_W2T_STORAGE) || PAGED(RNN_U1W1_STORAGE)
     .balign 256
+#endif
     .global rnn_vectors
     .type rnn_vectors, @object
     .size rnn_vectors, INNER_PLACE

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rnn_compand_avr.h -- assembler macro: a sample through the compander. Contract: rnn_compand_s16.h.
+ * rnn_compand_avr.h -- assembler macro: a sample through the compander; rnn_compand_s16.h.
  *
  * Registers: V_LO, V_HI, OCTAVE, of r16 .. r25; ZERO = 0. Z and T are scratch. */
 #ifndef RNN_COMPAND_AVR_H

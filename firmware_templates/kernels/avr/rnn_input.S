@@ -4,7 +4,6 @@
  * rnn_standardise_s16_s8.h. */
 #include "model_data.h"
 #include "rnn_update_avr.h"
-#include "rnn_compand_avr.h"
 
 #define MULTIPLIER r2
 #define OFFSET r4
@@ -12,6 +11,8 @@
 #define V_LO r16
 #define V_HI r17
 #define OCTAVE r18
+
+#include "rnn_compand_avr.h"
 
 /* The product and its sign: r10 .. r14. */
 #define PRODUCT(i) (10 + (i))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rnn_input_narrow.S -- the input stage on an AVR where it shifts by 16 and the lowest byte of every
+ * rnn_input_narrow.S -- the input stage on an AVR where it shifts by 16 and the lowest byte of each
  * offset is 0. Contract: rnn_input.h, rnn_compand_s16.h and rnn_standardise_s16_s8.h.
  *
  * rnn_table_pre has per channel: whether it is companded (with RNN_COMPANDED), the multiplier, and

@@ -129,7 +129,7 @@
     ldi XH, hi8(rnn_vectors)
 row_\@:
     start_sums 2, 1, \how, \k
-    lpm r16, Z+                         /* into the unrolled row, as far from its end as it is long */
+    lpm r16, Z+                         /* into the row, as far from its end as it is long */
     ldi r17, 6
     mul r16, r17
     ldi r18, lo8(pm(end_\@))
