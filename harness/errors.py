@@ -58,6 +58,15 @@ class BuildError(HarnessError):
     exit_code = 3
 
 
+class StorageError(HarnessError):
+    """The disk is full, or may not be written. Not a LabError: another try on the board is in vain.
+
+    What was written before is kept, and the same command goes on from there.
+    """
+
+    exit_code = 3
+
+
 class FlashError(LabError):
     """The uploader failed or ran past its deadline; the message carries its own words."""
 

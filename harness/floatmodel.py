@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from harness.datasets.base import Standardisation
 from harness.errors import ModelFileError
 from harness.files import write_atomic
+from harness.npzfile import read_npz
 from harness.reference import CELLS, Dims
 from harness.reference.floats import Array, Floats, matmul
 
@@ -113,10 +114,7 @@ class FloatModel:
     def load(cls, path: Path) -> FloatModel:
         """Read a file that `save` wrote. Raises ModelFileError."""
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise ValueError(f"larger than {MAX_FILE_BYTES:,} bytes")
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = read_npz(path, MAX_FILE_BYTES, MAX_FILE_BYTES)
             meta = json.loads(arrays["meta"].tobytes())
             if meta["magic"] != MAGIC or meta["version"] != VERSION:
                 raise ValueError(f"not {MAGIC} version {VERSION}")

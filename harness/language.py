@@ -18,6 +18,7 @@ and ends with the very bits of one that was not.
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ from torch import Tensor, nn
 from harness.compress import Sparsifier
 from harness.datasets import TextDataset
 from harness.errors import DataError, ResultError, near_miss
-from harness.files import atomic_path
+from harness.files import write_atomic
 from harness.language_presets import LanguageHyper
 from harness.models import CELLS, Cell
 from harness.models.cell import State
@@ -334,8 +335,9 @@ class _Training:
             "optimiser": self.optimiser.state_dict(),
             "support": {} if self.support is None else self.support.state(),
         }
-        with atomic_path(path) as partial:
-            torch.save(state, partial)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomic(path, buffer.getbuffer())
 
     def resume(self, path: Path | None) -> None:
         """Go on from a checkpoint; an unreadable one counts as none."""

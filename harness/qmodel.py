@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from harness.errors import ModelFileError
 from harness.files import write_atomic
+from harness.npzfile import read_npz
 from harness.reference import CELLS, Dims, ReferenceCell, accumulator_bounds
 from harness.reference.preprocess import COMPANDER_SIZE
 
@@ -222,24 +222,11 @@ def _integer(value: Any, what: str) -> int:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The meta object and the arrays of a model file, with its size bounded before reading."""
+    """The meta object and the arrays of a model file, bounded before anything is unpacked."""
     try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror}") from error
-    if size > MAX_FILE_BYTES:
-        raise ModelFileError(f"{path}: {size:,} bytes, a model has at most {MAX_FILE_BYTES:,}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > 4 * MAX_FILE_BYTES:
-            raise ModelFileError(f"{path}: unpacks to {unpacked:,} bytes")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_npz(path, MAX_FILE_BYTES, 4 * MAX_FILE_BYTES)
         meta = json.loads(arrays.pop("meta").tobytes())
-    except ModelFileError:
-        raise
-    except Exception as error:  # zip, numpy and json raise a dozen kinds for damaged bytes
+    except (ValueError, KeyError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a model file: {error}") from error
     if not isinstance(meta, dict) or meta.get("magic") != MAGIC:
         raise ModelFileError(f"{path}: not a model file: no magic {MAGIC!r}")

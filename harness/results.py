@@ -8,10 +8,11 @@ last file is written, so a killed run is recognisable.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,12 @@ from typing import Any
 import pandas as pd
 
 from harness.errors import UsageError
-from harness.files import write_atomic
+from harness.files import put_link, read_bounded, storage_errors, sync, write_atomic
+
+# Files from others: more than any run writes is refused.
+MAX_JSON_BYTES, MAX_SUMMARY_BYTES = 16 << 20, 64 << 20
+MAX_JOURNAL_BYTES = MAX_WINDOWS_BYTES = 1 << 30
+MAX_WINDOW_VALUES, MAX_UNPACKED_BYTES = 500_000_000, 4 << 30
 
 INTEGER, REAL, TEXT, BOOLEAN = "Int64", "Float64", "string", "boolean"
 SUMMARY_COLUMNS: dict[str, str] = {
@@ -93,19 +99,23 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "faults": TEXT,
     "latency_median_ms": REAL,
     "latency_repeats": INTEGER,
+    "lab_seconds": REAL,
     "message": TEXT,
 }
-# Columns that depend on the wall clock or on luck with the line, not on the models.
+# Columns that depend on the wall clock, on luck with the line, or on when a run was killed (of a
+# firmware that a killed run put on the board nobody knows how it got there), not on the models.
 TIME_COLUMNS = frozenset(
     {
         "run_id",
         "link_bytes_per_s",
         "link_retries",
         "restarts",
+        "uploader",
         "uploads",
         "attempts",
         "flaky",
         "latency_median_ms",
+        "lab_seconds",
     }
 )
 
@@ -162,36 +172,64 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises UsageError that names the file and what is wrong."""
+    try:
+        value = json.loads(read_bounded(path, MAX_JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: must hold a JSON object")
+    return value
+
+
 def write_summary(folder: Path, frame: pd.DataFrame) -> None:
     """summary.csv; NA is the empty string, never 0."""
     write_atomic(folder / "summary.csv", frame.to_csv(index=False, lineterminator="\n"))
 
 
 def read_summary(folder: Path) -> pd.DataFrame:
-    """summary.csv of a results folder with the schema's types."""
+    """summary.csv of a results folder with the schema's types. Raises UsageError."""
     path = folder / "summary.csv"
     if not path.is_file():
         raise UsageError(f"{folder}: no summary.csv", hint="give a results folder, see `results/`")
-    return pd.read_csv(path, dtype=SUMMARY_COLUMNS)
+    data = io.BytesIO(read_bounded(path, MAX_SUMMARY_BYTES))
+    try:
+        return pd.read_csv(data, dtype=SUMMARY_COLUMNS)
+    except (ValueError, TypeError, OverflowError) as error:  # as pandas raises
+        raise UsageError(f"{path}: cannot read: {error}") from error
 
 
 def read_windows(folder: Path) -> pd.DataFrame:
-    """windows.parquet of a results folder."""
+    """windows.parquet of a results folder. Raises UsageError."""
     path = folder / "windows.parquet"
     if not path.is_file():
         raise UsageError(
             f"{folder}: no windows.parquet", hint="give a results folder, see `results/`"
         )
+    data = io.BytesIO(read_bounded(path, MAX_WINDOWS_BYTES))
     try:
-        return pd.read_parquet(path)
-    except (ValueError, OSError, LookupError, NotImplementedError) as error:  # as pyarrow raises
-        raise UsageError(f"{path}: cannot read: {error}") from error
+        _check_parquet(data)
+        return pd.read_parquet(data)
+    except (ValueError, TypeError, OSError, LookupError, NotImplementedError) as error:
+        raise UsageError(f"{path}: cannot read: {error}") from error  # as pyarrow raises
+
+
+def _check_parquet(data: io.BytesIO) -> None:
+    """ValueError when it unpacks to more than a run can have written."""
+    import pyarrow.parquet
+
+    found = pyarrow.parquet.ParquetFile(data).metadata
+    groups = [found.row_group(i) for i in range(found.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    values = sum(column.num_values for column in columns)
+    unpacked = sum(column.total_uncompressed_size for column in columns)
+    if max(values, found.num_rows) > MAX_WINDOW_VALUES or unpacked > MAX_UNPACKED_BYTES:
+        raise ValueError(f"{values:,} values in {unpacked:,} bytes are too many")
 
 
 def write_windows(folder: Path, frame: pd.DataFrame) -> None:
     """windows.parquet, atomically."""
-    import io
-
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     write_atomic(folder / "windows.parquet", buffer.getvalue())
@@ -203,20 +241,16 @@ def new_run_id(board: str, dataset: str) -> str:
     return f"{stamp}-{board}-{dataset}-{secrets.token_hex(2)}"
 
 
-def point_latest(folder: Path) -> None:
-    """Make `latest` beside the folder point to it, atomically."""
-    link = folder.parent / "latest"
-    partial = folder.parent / f".latest.{os.getpid()}"
-    partial.unlink(missing_ok=True)
-    partial.symlink_to(folder.name)
-    partial.replace(link)
+def point_latest(folder: Path, name: str = "latest") -> None:
+    """Make the link `name` beside the folder point to it, atomically."""
+    put_link(folder.parent / name, folder.name)
 
 
 class Journal:
     """Append-only record of the windows of one model, one JSON object a line.
 
-    A line that was cut short by a kill is ignored when read, and dropped before the next append,
-    so the journal never joins half a record to a whole one.
+    A line that was cut short by a kill or a power cut is ignored when read, and dropped before the
+    next append, so the journal never joins half a record to a whole one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -224,26 +258,32 @@ class Journal:
 
     def read(self) -> list[WindowRow]:
         """All whole records, in order."""
-        return [WindowRow(**record) for record in self._records()]
+        return list(self._rows())
 
-    def _records(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[WindowRow]:
         if not self.path.exists():
             return
-        for line in self.path.read_bytes().split(b"\n")[:-1]:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                yield record
+        for line in read_bounded(self.path, MAX_JOURNAL_BYTES).split(b"\n")[:-1]:
+            with suppress(ValueError, TypeError, RecursionError):  # cut short, or not a record
+                yield WindowRow(**json.loads(line))
 
     def repair(self) -> None:
         """Rewrite the file with its whole records only."""
-        lines = [json.dumps(record) + "\n" for record in self._records()]
-        write_atomic(self.path, "".join(lines))
+        write_atomic(self.path, b"".join(map(_line, self._rows())))
 
     def append(self, row: WindowRow) -> None:
-        """Add one record and hand it to the operating system."""
-        record = {f.name: getattr(row, f.name) for f in fields(WindowRow)}
-        with self.path.open("ab") as file:
-            file.write(json.dumps(record).encode() + b"\n")
+        """Add one record and hand it to the operating system. Raises StorageError."""
+        line = _line(row)
+        with storage_errors(self.path, len(line)), self.path.open("ab") as file:
+            file.write(line)
+
+    def sync(self) -> None:
+        """Bring it to the disk: before anything there says that its windows are done."""
+        if self.path.exists():
+            with storage_errors(self.path):
+                sync(self.path)
+
+
+def _line(row: WindowRow) -> bytes:
+    record = {f.name: getattr(row, f.name) for f in fields(WindowRow)}
+    return json.dumps(record).encode() + b"\n"

@@ -7,6 +7,7 @@ checkpoint and ends with the very bits of one that was not.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import time
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import ResultError, UsageError, near_miss
-from harness.files import atomic_path
+from harness.files import write_atomic
 from harness.models import CELLS, Network
 from harness.presets import Hyper
 
@@ -267,8 +268,9 @@ def _save(
         "optimiser": optimiser.state_dict(),
         "constraint": constraint.state() if constraint is not None else {},
     }
-    with atomic_path(path) as partial:
-        torch.save(state, partial)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomic(path, buffer.getbuffer())
 
 
 def _resume(

@@ -16,6 +16,7 @@ from harness.datasets.base import Progress, ignore_progress
 from harness.datasets.npz import file_sha256
 from harness.datasets.registry import SOURCES, Source
 from harness.errors import DataError, near_miss
+from harness.files import make_folder, put_in_place, storage_errors, write_atomic
 
 CHUNK_BYTES = 1 << 16
 MAX_BYTES = 2 << 30
@@ -71,10 +72,11 @@ def _fetch_one(name: str, target: _Target, progress: Progress) -> None:
     if path.is_file():
         _check(path, target)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        _download(target.url, part, progress)
+        with storage_errors(part):
+            make_folder(path.parent)
+            _download(target.url, part, progress)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         kept = f"; {part.stat().st_size:,} bytes are kept in {part}" if part.is_file() else ""
@@ -83,9 +85,10 @@ def _fetch_one(name: str, target: _Target, progress: Progress) -> None:
             hint=f"try again to resume, or download {target.url} by hand and put it at {path}",
         ) from error
     _check(part, target)
-    part.replace(path)
+    put_in_place(part, path)
     if target.checksum is None:
-        path.with_name(path.name + ".sha256").write_text(f"{file_sha256(path)}  {path.name}\n")
+        sums = path.with_name(path.name + ".sha256")
+        write_atomic(sums, f"{file_sha256(path)}  {path.name}\n")
 
 
 def _check(path: Path, target: _Target) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DataError
+from harness.npzfile import read_npz
 
 MAX_FILE_BYTES = 1 << 30
 MAX_UNPACKED_BYTES = 4 << 30
@@ -98,22 +98,9 @@ def read_plain(path: Path) -> Plain:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    if size > MAX_FILE_BYTES:
-        raise DataError(f"{path}: {size:,} bytes, at most {MAX_FILE_BYTES:,} are read")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise DataError(f"{path}: unpacks to {unpacked:,} bytes, too many")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except DataError:
-        raise
-    except Exception as error:  # zip and numpy raise a dozen kinds for damaged bytes
-        raise DataError(f"{path}: not a readable .npz: {error}", hint=FORMAT_HINT) from error
+        return read_npz(path, MAX_FILE_BYTES, MAX_UNPACKED_BYTES)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}", hint=FORMAT_HINT) from error
 
 
 def _windows(
@@ -127,6 +114,10 @@ def _windows(
         )
     if x.dtype.kind not in "fiu":
         raise DataError(f"{path}: {name} is {x.dtype}, must be float or integer", hint=FORMAT_HINT)
+    if step is not None and x.shape[2] != len(step):
+        raise DataError(
+            f"{path}: {name} has {x.shape[2]} channels, X_train {len(step)}", hint=FORMAT_HINT
+        )
     values: NDArray[np.float32] = x.astype(np.float32)
     if step is not None:
         values = values * step.astype(np.float32)

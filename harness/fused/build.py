@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from functools import cache
 from pathlib import Path
 
 from harness import paths, tools
 from harness.errors import BuildError, HarnessError, LabError
+from harness.files import put_in_place, workshop
 
 SOURCES = paths.PACKAGE_DIR / "fused" / "src"
 PORTABLE = (
@@ -40,15 +40,12 @@ def build(flags: tuple[str, ...] = NATIVE) -> Path:
     target = place(flags)
     if target.is_file():
         return target
-    with (
-        tools.file_lock("fused"),
-        tempfile.TemporaryDirectory(dir=target.parent) as workshop,
-    ):
+    with tools.file_lock("fused"), workshop(target.parent) as place_to_work:
         if not target.is_file():
-            made = Path(workshop) / FILENAME
+            made = place_to_work / FILENAME
             source = SOURCES / "kernel.cpp"
             _run([find_compiler(), *flags, "-o", str(made), str(source)], BUILD_TIMEOUT_S)
-            made.replace(target)
+            put_in_place(made, target)
     return target
 
 

@@ -46,13 +46,3 @@ def test_nothing_large_or_generated_is_tracked():
     for path in tracked():
         assert path.stat().st_size < 400_000, path
         assert path.suffix not in {".npz", ".hex", ".elf", ".bin", ".so", ".o", ".pyc"}, path
-
-
-def test_no_shell_interpolation_and_no_pickles():
-    for path in (ROOT / "harness").rglob("*.py"):
-        text = path.read_text()
-        assert "shell=True" not in text, path
-        assert "os.system" not in text, path
-        assert not re.search(
-            r"^import pickle|allow_pickle=True|yaml\.load\(", text, re.MULTILINE
-        ), path
