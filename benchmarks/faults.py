@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,8 @@ OK, LAB = "ok", "lab-error"
 class Fault:
     """One row of the catalogue: at which stage it strikes, its words, how the run must end.
 
-    cause: what the message of lab trouble has in it. OTHER in the words stands for the flash of a
-    board that runs another model.
+    cause: a regular expression, found in the message of lab trouble. OTHER in the words stands for
+    the flash of a board that runs another model.
     """
 
     stage: str
@@ -60,7 +61,7 @@ CATALOGUE = (
     Fault("boot", "slow-boot=60000", LAB, "no answer"),
     Fault("boot", "hang=1", OK),
     Fault("boot", "stuck=1"),
-    Fault("boot", "stuck", LAB, "no answer"),
+    Fault("boot", "stuck", LAB, "no answer|did not start its application"),
     Fault("boot", "firmware=OTHER", LAB, "the board answers with"),
     Fault("flash", "bad-uploads=1"),
     Fault("flash", "bad-uploads=odd"),
@@ -108,7 +109,7 @@ def judge(fault: Fault, code: int, row: Any, windows: pd.DataFrame, expected: pd
         return f"ended in {row['status']}, not {fault.outcome}"
     if code != (0 if fault.outcome == OK else 3):
         return f"exit code {code}"
-    if fault.cause not in message:
+    if not re.search(fault.cause, message):
         return f"the cause is not named: {message}"
     measured = expected[expected["window"].isin(windows["window"])]
     columns = ["window", "label_board", "cycles"]

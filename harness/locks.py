@@ -1,4 +1,4 @@
-"""One board, one user: a lock for every physical board, and who holds it.
+"""One board, one user: a lock for every physical board, and who holds it; flash permits for hubs.
 
 The lock is the kernel's (flock), so it is free again when its holder ends in whatever way, and no
 file has to be cleared away. What the file says of the holder is for people to read.
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,25 +52,73 @@ class BoardBusy(LabError):
     """Somebody else has the board."""
 
 
+OnWait = Callable[[str], None]
+
+
 @contextmanager
 def board_lock(
-    board_id: str, *, wait_s: float, on_wait: Callable[[str], None] = lambda holder: None
+    board_id: str, *, wait_s: float, on_wait: OnWait = lambda holder: None
 ) -> Iterator[None]:
     """Hold the lock of the board `board_id` (its serial number, place on the hub, or port).
 
     Waits at most `wait_s` seconds for another holder; `on_wait` is told once who that is. Raises
     BoardBusy when the wait was in vain, LabError when no lock can be made.
     """
-    descriptor = _open(lock_path(board_id))
-    try:
-        _acquire(descriptor, board_id, wait_s, on_wait)
+    with _one_of([lock_path(board_id)], f"the board {board_id}", wait_s, on_wait):
+        yield
+
+
+@contextmanager
+def flash_permit(
+    hub: str, *, wait_s: float, on_wait: OnWait = lambda holder: None, permits: int | None = None
+) -> Iterator[None]:
+    """Be one of the few who flash at the USB hub `hub` (see `hub_of`); '' is no hub and free.
+
+    permits: how many, the same number for all; default $HARNESS_FLASHES_PER_HUB, else 1. Waits and
+    raises as `board_lock` does.
+    """
+    if not hub:
+        yield
+        return
+    many = _permits() if permits is None else permits
+    paths = [lock_path(f"flash-at-hub-{hub}-{n}") for n in range(many)]
+    with _one_of(paths, f"the flash permit of USB hub {hub}", wait_s, on_wait):
+        yield
+
+
+def _permits() -> int:
+    given = os.environ.get("HARNESS_FLASHES_PER_HUB") or "1"
+    if not re.fullmatch("[1-9][0-9]?", given):
+        raise UsageError(f"HARNESS_FLASHES_PER_HUB is {given!r}, must be from 1 to 99")
+    return int(given)
+
+
+def hub_of(hub_path: str) -> str:
+    """The hub into which a device at `bus-port.port` is plugged: `1-2` of `1-2.3`, `usb1` of `1-2`.
+
+    The interface (`:1.0`) does not matter.
+    """
+    device = hub_path.partition(":")[0]
+    hub, dot, _ = device.rpartition(".")
+    if dot:
+        return hub
+    return f"usb{device.partition('-')[0]}" if device else ""
+
+
+@contextmanager
+def _one_of(paths: list[Path], what: str, wait_s: float, on_wait: OnWait) -> Iterator[None]:
+    """Hold the first of these files that is free."""
+    with ExitStack() as opened:
+        descriptors = []
+        for path in paths:
+            descriptors.append(_open(path))
+            opened.callback(os.close, descriptors[-1])
+        descriptor = _acquire(descriptors, what, wait_s, on_wait)
         _write(descriptor, json.dumps(asdict(Holder.ourselves())))
         try:
             yield
         finally:
             _write(descriptor, "")
-    finally:
-        os.close(descriptor)
 
 
 def holder_of(board_id: str) -> Holder | None:
@@ -128,15 +176,19 @@ def _open(path: Path) -> int:
     return descriptor
 
 
-def _acquire(descriptor: int, board_id: str, wait_s: float, on_wait: Callable[[str], None]) -> None:
+def _acquire(descriptors: list[int], what: str, wait_s: float, on_wait: OnWait) -> int:
+    """The one that became ours."""
     end = time.monotonic() + wait_s
     told = False
-    while not _try(descriptor):
-        holder = _read(descriptor)
-        who = str(holder) if holder else "somebody who has just come or gone"
+    while True:
+        for descriptor in descriptors:
+            if _try(descriptor):
+                return descriptor
+        holders = [str(holder) for d in descriptors if (holder := _read(d))]
+        who = "; ".join(holders) or "somebody who has just come or gone"
         if time.monotonic() >= end:
             raise BoardBusy(
-                f"the board {board_id} is in use by {who}; waited {wait_s:.0f} s",
+                f"{what} is in use by {who}; waited {wait_s:.0f} s",
                 hint="wait longer with --wait SECONDS, or ask them",
             )
         if not told:

@@ -140,3 +140,34 @@ def test_a_record_that_is_none_is_nobodys(lock_dir: Path) -> None:
             pass
     finally:
         end(other)
+
+
+@pytest.mark.parametrize(
+    ("hub_path", "hub"),
+    [("1-2.3", "1-2"), ("1-2.3.4", "1-2.3"), ("1-2.3:1.2", "1-2"), ("1-2", "usb1"), ("", "")],
+)
+def test_the_hub_of_a_place(hub_path: str, hub: str) -> None:
+    assert locks.hub_of(hub_path) == hub
+
+
+def test_as_many_flash_at_a_hub_as_there_are_permits(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = pytest.raises(locks.BoardBusy, match="flash permit of USB hub 1-2 is in use by .*waited")
+    with locks.flash_permit("1-2", wait_s=0):
+        with locks.flash_permit("1-3", wait_s=0), locks.flash_permit("", wait_s=0):
+            pass
+        with busy, locks.flash_permit("1-2", wait_s=0.1):
+            pass
+        monkeypatch.setenv("HARNESS_FLASHES_PER_HUB", "2")
+        with locks.flash_permit("1-2", wait_s=0), busy, locks.flash_permit("1-2", wait_s=0):
+            pass
+    monkeypatch.delenv("HARNESS_FLASHES_PER_HUB")
+    with locks.flash_permit("1-2", wait_s=0):
+        pass
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "100"])
+def test_a_number_of_permits_that_is_none(monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+    monkeypatch.setenv("HARNESS_FLASHES_PER_HUB", number)
+    refused = pytest.raises(UsageError, match="HARNESS_FLASHES_PER_HUB")
+    with refused, locks.flash_permit("1-2", wait_s=0):
+        pass

@@ -1,9 +1,9 @@
-"""Put a firmware image on a board with the vendor's own uploader, under one deadline.
+"""The vendors' own uploaders, as data: how each is found, called and understood.
 
-The uploader is called directly rather than through `pio run -t upload`: an image is a file here,
-not a project, and PlatformIO's official upload sets DTR, which a pty refuses. The arguments are
-those PlatformIO would use. A virtual board is flashed like one on the desk, through its tty. A
-board with Linux has no flash: its program is copied there, over ssh, or beside its twin's port.
+They are called directly rather than through `pio run -t upload`: an image is a file here, not a
+project, and PlatformIO's official upload sets DTR, which a pty refuses. The arguments are those
+PlatformIO would use. A board with Linux has no flash: its program is copied there, over ssh, or
+beside its twin's port. What comes before and after an upload is `procedure.py`'s.
 
 Ref: avrdude(1); bossac(1), whose 1.9.1 needs `-o` on a SAMD21 and has no working `-a`;
 stm32flash(1); OpenOCD User's Guide, "Flash Programming".
@@ -11,42 +11,22 @@ stm32flash(1); OpenOCD User's Guide, "Flash Programming".
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import serial
-from serial.tools import list_ports
-
-from harness import remote, tools
+from harness import discovery, remote, tools
 from harness.boards import Board
 from harness.errors import FlashError, LabError
 
-ATTEMPTS = 2
-SETTLE_S = 0.5  # between the touch and the bootloader's answer, where USB tells nothing
-REAPPEAR_S = 5.0  # for the bootloader's USB device to appear after the touch
-POLL_S = 0.05
 WORDS = 4  # lines of the uploader that an error quotes
 VERSION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class FlashResult:
-    """A successful upload: uploader and its version, seconds for all attempts, their number."""
-
-    tool: str
-    version: str
-    seconds: float
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Uploader:
+class Uploader:
     """How to find a tool and how to call it: (executable, image, board, port) -> command.
 
     package         PlatformIO's, looked into when the tool is not on PATH
@@ -71,43 +51,6 @@ class _Uploader:
         return ", or: ".join(filter(None, (apt, pio)))
 
 
-def flash_firmware(
-    firmware_image: Path,
-    board: Board,
-    port: str,
-    *,
-    deadline_s: float | None = None,
-    log: Path | None = None,
-) -> FlashResult:
-    """Write `firmware_image` (.hex for avrdude, .bin for bossac) to the board at `port`; verify it.
-
-    Tries twice within `deadline_s` seconds (default: the board's own), half of it each. What the
-    uploader said is appended to `log`. Raises FlashError with its last words.
-    """
-    if not firmware_image.is_file():
-        raise FlashError(f"{firmware_image}: no such image", hint="harness build makes one")
-    uploader, executable = _find_uploader(board)
-    start = time.monotonic()
-    whole_s = board.flash.timeout_s if deadline_s is None else deadline_s
-    end = start + whole_s
-    for attempt in range(1, ATTEMPTS + 1):
-        # A board whose first upload failed is still in its bootloader: no second touch.
-        touched = _touch(board, port, end) if attempt == 1 else port
-        command = uploader.command(executable, firmware_image, board, touched)
-        finished = tools.run_tool(
-            command,
-            deadline_s=min(end - time.monotonic(), whole_s / ATTEMPTS),
-            stdin=firmware_image if uploader.reads_image else None,
-        )
-        _note(log, command, finished)
-        if finished.ok:
-            seconds = time.monotonic() - start
-            return FlashResult(board.flash.tool, tool_version(executable), seconds, attempt)
-        if time.monotonic() >= end:
-            break
-    raise _failure(board, port, finished, time.monotonic() - start, attempt)
-
-
 @lru_cache
 def tool_version(executable: Path) -> str:
     """Version of an uploader, as it tells itself; empty when it does not."""
@@ -130,7 +73,8 @@ def uploader_path(tool: str) -> Path | None:
     return tools.find_tool(known.executable or tool, known.package, on_path=bool(known.apt))
 
 
-def _find_uploader(board: Board) -> tuple[_Uploader, Path]:
+def find_uploader(board: Board) -> tuple[Uploader, Path]:
+    """The board's uploader and its executable. Raises FlashError when there is none here."""
     tool = board.flash.tool
     known = _UPLOADERS.get(tool)
     if known is None:
@@ -195,9 +139,14 @@ def _stm32flash(executable: Path, image: Path, board: Board, port: str) -> list[
 
 
 def _openocd(executable: Path, image: Path, board: Board, port: str) -> list[str]:
-    """Through the board's own debug probe, whatever its serial port is."""
+    """Through the board's own debug probe, of which the serial port is a part: the same number.
+
+    `adapter serial` is of OpenOCD 0.12.
+    """
+    usb = discovery.port_at(port)
+    probe = ["-c", f"adapter serial {{{usb.serial_number}}}"] if usb and usb.serial_number else []
     write = f"program {{{image}}} verify reset exit {board.flash.offset:#x}"
-    return [str(executable), "-f", board.flash.programmer, "-c", write]
+    return [str(executable), "-f", board.flash.programmer, *probe, "-c", write]
 
 
 def _ssh(executable: Path, image: Path, board: Board, port: str) -> list[str]:
@@ -210,94 +159,17 @@ def _install(executable: Path, image: Path, board: Board, port: str) -> list[str
 
 
 _UPLOADERS = {
-    "avrdude": _Uploader("tool-avrdude", "avrdude", _avrdude),
-    "bossac": _Uploader("tool-bossac", "bossa-cli", _bossac, "-h"),
+    "avrdude": Uploader("tool-avrdude", "avrdude", _avrdude),
+    "bossac": Uploader("tool-bossac", "bossa-cli", _bossac, "-h"),
     # The bossac of other distributions knows no nRF52840.
-    "bossac-nrf52": _Uploader(
+    "bossac-nrf52": Uploader(
         "tool-bossac-nordicnrf52", "", _bossac_nrf52, "-h", executable="bossac"
     ),
-    "stm32flash": _Uploader("", "stm32flash", _stm32flash, "/dev/null"),  # it greets any device
-    "openocd": _Uploader("tool-openocd", "openocd", _openocd, "--version"),
-    "ssh": _Uploader("", "openssh-client", _ssh, "-V", reads_image=True),
-    "install": _Uploader("", "coreutils", _install, "--version"),
+    "stm32flash": Uploader("", "stm32flash", _stm32flash, "/dev/null"),  # it greets any device
+    "openocd": Uploader("tool-openocd", "openocd", _openocd, "--version"),
+    "ssh": Uploader("", "openssh-client", _ssh, "-V", reads_image=True),
+    "install": Uploader("", "coreutils", _install, "--version"),
 }
-
-
-# --- the 1200-baud touch -------------------------------------------------------------------------
-
-
-def _touch(board: Board, port: str, end: float) -> str:
-    """Ask the board for its bootloader, where it wants to be asked; returns the port it is at then.
-
-    Failure to touch is no failure yet: the board may be in its bootloader already.
-    """
-    if not board.flash.touch_baud:
-        return port
-    identity = _usb_identity(port)
-    with suppress(OSError, serial.SerialException):
-        line = serial.Serial(port, board.flash.touch_baud)
-        with suppress(OSError):  # a pty has no DTR
-            line.dtr = False
-        line.close()
-    if identity is None:
-        time.sleep(min(SETTLE_S, max(0.0, end - time.monotonic())))
-        return port
-    return _await_reappearance(port, identity, min(end, time.monotonic() + REAPPEAR_S))
-
-
-def _await_reappearance(port: str, identity: str, end: float) -> str:
-    """Wait until the USB device `identity` has left and come back; returns where it is now."""
-    gone = False
-    while time.monotonic() < end:
-        now = next((p.device for p in list_ports.comports() if _identity_of(p) == identity), None)
-        if now is None:
-            gone = True
-        elif gone:
-            time.sleep(SETTLE_S)  # the kernel still sets the rights of the new device
-            return str(now)
-        time.sleep(POLL_S)
-    return port
-
-
-def _usb_identity(port: str) -> str | None:
-    """Serial number, else place on the hub, of the USB device at `port`; None for a pty."""
-    device = os.path.realpath(port)
-    return next((_identity_of(p) for p in list_ports.comports() if p.device == device), None)
-
-
-def _identity_of(port: object) -> str | None:
-    return getattr(port, "serial_number", None) or getattr(port, "location", None)
-
-
-# --- words of failure ----------------------------------------------------------------------------
-
-
-def _note(log: Path | None, command: list[str], finished: tools.Finished) -> None:
-    if log is None:
-        return
-    end = "ran past the deadline" if finished.timed_out else f"status {finished.status}"
-    with log.open("a") as file:
-        file.write(f"$ {' '.join(command)}\n{finished.output.rstrip()}\n")
-        file.write(f"[{end} after {finished.seconds:.1f} s]\n")
-
-
-def _failure(
-    board: Board, port: str, finished: tools.Finished, seconds: float, attempts: int
-) -> FlashError:
-    tool, words = board.flash.tool, last_words(finished.output)
-    said = f"; it said: {words}" if words else "; it said nothing"
-    hint = _advice(finished.output, board)
-    if finished.timed_out:
-        return FlashError(
-            f"{tool} did not finish flashing {board.kind} at {port} within {seconds:.1f} s "
-            f"(attempt {attempts}){said}",
-            hint=hint,
-        )
-    return FlashError(
-        f"{tool} could not flash {board.kind} at {port} (status {finished.status}, "
-        f"{attempts} attempts, {seconds:.1f} s){said}",
-        hint=hint,
-    )
 
 
 def last_words(output: str) -> str:
@@ -319,14 +191,20 @@ _ADVICE = (
 )
 
 
-def _advice(output: str, board: Board) -> str:
+def is_the_boards_fault(words: str) -> bool:
+    """False when an uploader could not even reach the board, for a reason on this side."""
+    return not re.search("permission denied|busy|resolve|host key", words, re.I)
+
+
+def advice(output: str, board: Board) -> str:
+    """What to try after an uploader said this."""
     if board.flash.tool == "ssh":
         return remote.advice(output)
     if board.flash.tool == "install":
         return "name the port as `harness virtual up` prints it: the program lies beside that name"
-    for words, advice in _ADVICE:
+    for words, what_to_try in _ADVICE:
         if re.search(words, output, re.I):
-            return advice
+            return what_to_try
     if board.flash.touch_baud:
         return "press reset twice to start the bootloader, then flash again"
     return "press reset and flash again; harness doctor checks the tools"
