@@ -10,11 +10,13 @@ APT_PACKAGES := gcc g++ libc6-dev make git gcc-avr avr-libc binutils-avr arduino
   libsimavr-dev libelf-dev gcc-arm-none-eabi libnewlib-arm-none-eabi bossa-cli stm32flash \
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-client
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
+KILLS ?= 100
 
-.PHONY: help setup apt demo test lint format clean
+.PHONY: help setup apt demo test lint format fuzz soak clean
 
 help:
-	@echo "make setup | demo | test | lint | format | clean"
+	@echo "make setup | demo | test | lint | format | fuzz | soak | clean"
 
 setup: apt $(STAMP)
 
@@ -52,6 +54,18 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What `make test` does in small: fuzzing (docs/security.md), kills (docs/durability.md). libFuzzer
+# needs clang; where it is not and cannot be had, gcc's sanitizers take blind mutations.
+fuzz: setup
+	@command -v clang >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq clang >/dev/null; } || true
+	$(BIN)/python -m tests.fuzz.targets --seconds $(FUZZ_SECONDS)
+	HARNESS_FUZZ_EXAMPLES=$$(( 4 * $(FUZZ_SECONDS) )) $(BIN)/pytest -n $(WORKERS) tests/fuzz
+
+soak: setup
+	$(BIN)/python benchmarks/kills.py --kills $(KILLS)
+	$(BIN)/python benchmarks/kills.py --kills $(KILLS) --command night
 
 format: setup
 	$(BIN)/ruff format .

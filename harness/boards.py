@@ -254,15 +254,15 @@ def _kind(name: str, entry: Any, path: Path) -> BoardKind:
 
 def _read(kind: type[_T], values: Any, where: str) -> _T:
     """A frozen dataclass from a mapping; unknown, missing and ill-typed keys are errors."""
-    if not isinstance(values, dict):
-        raise UsageError(f"{where}: must be a mapping, not {values!r}")
     required = {f.name for f in fields(kind) if f.default is MISSING}  # type: ignore[arg-type]
     _check_keys(kind, values, where, required)
     converted = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return kind(**converted)
 
 
-def _check_keys(kind: type[Any], values: Mapping[str, Any], where: str, required: set[str]) -> None:
+def _check_keys(kind: type[Any], values: Any, where: str, required: set[str]) -> None:
+    if not isinstance(values, dict):
+        raise UsageError(f"{where}: must be a mapping, not {values!r}")
     types = {f.name: str(f.type) for f in fields(kind)}
     for key, value in values.items():
         if key not in types:

@@ -203,9 +203,11 @@ def _check_kind(wanted: Instance | Board, port: UsbPort) -> None:
 def _missing(wanted: Instance | Board, ports: Sequence[UsbPort]) -> LabError:
     name, what = _words(wanted)
     others = f"; attached: {_listing(ports)}" if ports else ""
+    asked = wanted.kind if isinstance(wanted, Board) else wanted.name or wanted.kind
     return LabError(
         f"no {name} is attached (looked for {what}){others}",
-        hint="attach it, name its port with --port, or use the emulated twin: --virtual",
+        hint="attach it, name its port with --port, or use the emulated twin: "
+        f"--board {asked} --virtual",
     )
 
 

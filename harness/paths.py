@@ -1,4 +1,5 @@
-"""Where things lie: files shipped with the package, and the cache of things built or trained."""
+"""Where things lie: files shipped with the package, the cache of things built or trained, and what
+is remembered of the lab."""
 
 from __future__ import annotations
 
@@ -30,6 +31,22 @@ def cache_dir(*parts: str) -> Path:
         root = Path(base)
     else:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+    folder = root.joinpath(*parts).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def state_dir(*parts: str) -> Path:
+    """A folder for what must not be lost, created if missing: how the boards have fared.
+
+    It lies in `$HARNESS_STATE_DIR`, else `$XDG_STATE_HOME/harness`, else `~/.local/state/harness`.
+    """
+    base = os.environ.get("HARNESS_STATE_DIR")
+    if base:
+        root = Path(base)
+    else:
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        root = home / "harness"
     folder = root.joinpath(*parts).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     return folder

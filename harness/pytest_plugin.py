@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of this plugin."""
     group = parser.getgroup("harness", "boards of a test bench")
-    group.addoption("--harness-board", metavar="NAME", help="board kind, see `harness boards`")
+    group.addoption(
+        "--harness-board", metavar="NAME", help="kind or instance, see `harness boards`"
+    )
     group.addoption("--harness-virtual", action="store_true", help="use its emulated twin")
     group.addoption(
         "--harness-port", metavar="PORT", help="its port; found by its USB id otherwise"
@@ -117,17 +119,18 @@ def dut(
     if not option("--harness-board"):
         pytest.skip("no board: give --harness-board NAME")
     from harness import lab
-    from harness.boards import find_kind
+    from harness.instances import resolve
 
-    kind = find_kind(option("--harness-board"))
-    board = kind.virtual() if option("--harness-virtual") else kind.silicon()
-    lab.check_faults(option("--harness-fault"), board, option("--harness-port"))
+    instance = resolve(option("--harness-board"), option("--harness-virtual"))
+    board, faults = instance.board, option("--harness-fault") or instance.fault
+    lab.check_faults(faults, board, option("--harness-port") or instance.port or None)
     folder = tmp_path_factory.mktemp("board")
     with lab.attached(
         board,
         port=option("--harness-port"),
         state_dir=folder,
-        faults=option("--harness-fault"),
+        faults=faults,
         wait_s=option("--harness-wait"),
+        instance=instance,
     ) as attachment:
         yield DeviceUnderTest(attachment, folder / "flash.log")

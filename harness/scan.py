@@ -197,7 +197,7 @@ def _place(text: str) -> tuple[int, str, list[str]]:
             entries = section.value if isinstance(section, yaml.MappingNode) else []
             if not entries:
                 return _line_end(text, key.end_mark.index), "  ", []
-            return _end(text, entries[-1][1]), " " * entries[0][0].start_mark.column, []
+            return _end(text, entries[-1][1]), " " * section.start_mark.column, []
     return len(text), "  ", ["", "instances:"]
 
 
@@ -208,7 +208,7 @@ def _end(text: str, node: yaml.Node) -> int:
     while isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
         node = node.value[-1]
     mark = node.end_mark
-    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">") and mark.index < len(text):
         return int(mark.index) - int(mark.column)  # a block of text ends where the next line begins
     return _line_end(text, mark.index)
 

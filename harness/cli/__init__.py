@@ -26,7 +26,8 @@ COMMANDS = {
     "history": ("history", "What every run measured, over time."),
     "compare": ("history", "What got worse between two runs, by more than noise."),
     "study": ("study", "Many seeds, means and intervals; our rows beside the paper's."),
-    "boards": ("lab", "What boards are described, and which are attached."),
+    "nightly": ("nightly", "A matrix of models and data on all boards, with a verdict."),
+    "boards": ("boards", "What boards are described, and which are attached."),
     "doctor": ("lab", "What is missing on this machine, and how to get it."),
     "virtual": ("lab", "Keep a virtual board running for any tool."),
     "data": ("data", "Data sets: list them, fetch them."),
@@ -86,6 +87,14 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
+    except OSError as error:
+        from harness.files import storage_error
+
+        full = storage_error(error)
+        if full is None:
+            raise  # a bug
+        _complain(full)
+        status = full.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         status = 130

@@ -106,7 +106,7 @@ def up_command(
         realtime=realtime,
         flash_mode=flash_mode,
         port_link=port_link,
-        called=name,
+        called=board.kind,
         faults=faults,
     ) as running:
         click.echo(running.port)

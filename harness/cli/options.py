@@ -8,23 +8,20 @@ from typing import Any
 
 import click
 
-from harness.boards import Board, find_kind
 from harness.firmware.plan import OPTIMISE
 
 Decorated = Callable[..., Any]
+BOARD_HELP = "A kind of board, or one that the lab's own file describes; see `harness boards`."
+PORT_HELP = "Its serial port, found by what USB tells when not given; or ssh://USER@HOST."
 
 
 def board_options(function: Decorated) -> Decorated:
     """--board NAME [--virtual] [--port PORT]."""
-    function = click.option(
-        "--port", help="Its serial port, found by its USB id when not given; or ssh://USER@HOST."
-    )(function)
+    function = click.option("--port", help=PORT_HELP)(function)
     function = click.option("--virtual", is_flag=True, help="Use the board's emulated twin.")(
         function
     )
-    return click.option("-b", "--board", required=True, help="Board kind, see `harness boards`.")(
-        function
-    )
+    return click.option("-b", "--board", required=True, help=BOARD_HELP)(function)
 
 
 def device_option(function: Decorated) -> Decorated:
@@ -91,16 +88,15 @@ def data_options(function: Decorated) -> Decorated:
 
 def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
     """`--set hidden=16` and so on: name=value, the value read as YAML (so null is None)."""
-    import yaml
-
     from harness.errors import UsageError
+    from harness.yamlfile import parse_yaml
 
     overrides = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint="e.g. --set hidden=16")
-        overrides[name.strip()] = yaml.safe_load(value)
+        overrides[name.strip()] = parse_yaml(value, f"--set {name}")
     return overrides
 
 
@@ -125,9 +121,3 @@ class WindowCount(click.ParamType[int | None]):
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated names, without repetitions, in order."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def resolve(board: str, virtual: bool) -> Board:
-    """The board of `--board` and `--virtual`."""
-    kind = find_kind(board)
-    return kind.virtual() if virtual else kind.silicon()

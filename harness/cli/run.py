@@ -8,6 +8,8 @@ import click
 
 from harness import run
 from harness.cli.options import (
+    BOARD_HELP,
+    PORT_HELP,
     WindowCount,
     data_options,
     fault_option,
@@ -25,11 +27,9 @@ from harness.report import write_report
 
 
 @click.command("run")
-@click.option("-b", "--board", help="Board kind, see `harness boards`.")
+@click.option("-b", "--board", help=BOARD_HELP)
 @click.option("--virtual", is_flag=True, help="Use the board's emulated twin.")
-@click.option(
-    "--port", help="Its serial port, found by its USB id when not given; or ssh://USER@HOST."
-)
+@click.option("--port", help=PORT_HELP)
 @click.option(
     "--models", default=",".join(run.DEFAULT_MODELS), show_default=True,
     help="Comma-separated; suffixes -q, -sq, -lsq leave out compression stages.",

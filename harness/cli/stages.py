@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from harness.cli.options import (
     names,
     optimise_option,
     parse_overrides,
-    resolve,
 )
 from harness.cli.progress import Display
 from harness.cli.tables import echo_json, echo_table, percent
 from harness.events import Event
+from harness.files import write_atomic
+from harness.instances import Instance, resolve
 
 MODEL_FILE = click.argument(
     "model_file", metavar="MODEL.npz", type=click.Path(dir_okay=False, path_type=Path)
@@ -88,8 +88,8 @@ def train_command(
         name = trained.spec.name
         path = trained.folder / "model.npz" if trained.qmodel else None
         if path and out:
-            out.mkdir(parents=True, exist_ok=True)
-            path = Path(shutil.copy(path, out / f"{dataset}-{name}-seed{seed}.npz"))
+            data, path = path.read_bytes(), out / f"{dataset}-{name}-seed{seed}.npz"
+            write_atomic(path, data)
         rows.append(
             {
                 "model": name,
@@ -182,7 +182,7 @@ def build_command(
     Example:
       harness build models/digits-fastgrnn-seed0.npz --board uno
     """
-    model, firmware = _built(model_file, resolve(board, virtual), optimise)
+    model, firmware = _built(model_file, resolve(board, virtual).board, optimise)
     facts = {
         "model": model.name,
         "image": str(firmware.image),
@@ -202,17 +202,18 @@ def build_command(
             click.echo(f"{key:<18} {value}")
 
 
-def _port(board: Any, port: str | None) -> str:
+def _port(instance: Instance, port: str | None) -> str:
     """The port to use; a virtual board must be up already and named."""
     from harness.errors import UsageError
     from harness.lab import find_board_port
 
-    if port is None and board.is_virtual:
+    port = port or instance.port
+    if not port and instance.virtual:
         raise UsageError(
             "a virtual board needs --port",
-            hint=f"`harness virtual up {board.kind}` keeps one running and prints its port",
+            hint=f"`harness virtual up {instance.kind}` keeps one running and prints its port",
         )
-    return port or find_board_port(board)
+    return port or find_board_port(instance)
 
 
 def _say_who_has_it(holder: str) -> None:
@@ -235,12 +236,14 @@ def flash_command(
     from harness.lab import ensure_firmware, reached
     from harness.paths import cache_dir
 
-    target = resolve(board, virtual)
-    at = _port(target, port)
+    instance = resolve(board, virtual)
+    target, at = instance.board, _port(instance, port)
     model, firmware = _built(model_file, target, optimise)
     log = cache_dir("logs") / f"flash-{target.kind}.log"
-    with reached(target, at, on_wait=_say_who_has_it) as attachment:
-        dut, flashed = ensure_firmware(attachment, model, firmware, log=log)
+    with reached(target, at, on_wait=_say_who_has_it, instance=instance) as attachment:
+        dut, flashed = ensure_firmware(
+            attachment, model, firmware, log=log, on_wait=_say_who_has_it
+        )
         dut.close()
     click.echo(
         f"{at}: {model.name} "
@@ -282,8 +285,8 @@ def stream_command(
     from harness.reference.model import bench_window
     from harness.rows import board_row
 
-    target = resolve(board, virtual)
-    at = _port(target, port)
+    instance = resolve(board, virtual)
+    target, at = instance.board, _port(instance, port)
     model, firmware = _built(model_file, target, optimise)
     data = datasets.load(model.dataset, data_dir, compand=not no_compand)
     test = data.part("test")
@@ -291,10 +294,11 @@ def stream_command(
     chosen = bench.Windows(datasets.raw(data, "test")[index], test.y[index], index)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        reached(target, at, on_wait=_say_who_has_it) as attachment,
+        reached(target, at, on_wait=_say_who_has_it, instance=instance) as attachment,
         Display() as display,
     ):
-        dut, _ = ensure_firmware(attachment, model, firmware, log=Path(scratch) / "flash.log")
+        log = Path(scratch) / "flash.log"
+        dut, _ = ensure_firmware(attachment, model, firmware, log=log, on_wait=_say_who_has_it)
         try:
             measured = bench.measure(
                 dut,

@@ -8,6 +8,7 @@ Ref: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_user_version
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harness.errors import LabError, UsageError
+from harness.files import make_folder, storage_errors
 
 APPLICATION_ID = 0x484C5048  # "HLPH"; tells our file from any other SQLite file
+_STORAGE = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 BUSY_S = 60.0  # how long a writer waits for the others
 
 # One script a version; user_version counts how many a file has had. Never edit one: add one.
@@ -61,7 +64,8 @@ def opened(file: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
     Nothing is written before the file is known to be ours. Only `create` may make a file.
     """
     if create:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(file):
+            make_folder(file.parent)
     with _errors_name(file), closing(_connect(file, create)) as database:
         _refuse_foreign(database, file)
         if create:
@@ -136,7 +140,8 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # SQLite itself rolls back when the disk is full
+            database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
 
@@ -146,6 +151,10 @@ def _errors_name(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        number = _STORAGE.get(error.sqlite_errorcode & 0xFF)  # without SQLite's details
+        if number is not None:
+            with storage_errors(file):
+                raise OSError(number, str(error)) from error
         raise LabError(
             f"{file}: history: {error}",
             hint="another process holds it, or the folder cannot be written; try again later",

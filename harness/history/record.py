@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.results import STATUS_LAB, read_summary
+from harness.results import STATUS_LAB, read_json, read_summary
 
 Values = Mapping[str, Any]
 NIGHT_BEGINS = timedelta(hours=12)  # after midnight UTC; what runs until the next noon is one night
 # Options of a run that say where it ran, or that the cell holds under another name.
-NOT_ASKED = frozenset({"board", "virtual", "models", "dataset", "port", "data_dir", "wait_s"})
+NOT_ASKED = frozenset(
+    {
+        *("board", "virtual", "models", "dataset"),
+        *("port", "data_dir", "wait_s", "instance", "sessions"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -92,6 +97,11 @@ class Entry:
         """True when a board, port or tool failed, so that nothing is known of the model."""
         return self.status == STATUS_LAB
 
+    @property
+    def named_night(self) -> str:
+        """The night that run.json names; '' where it is only the date."""
+        return "" if self.night == night_of(self.started) else self.night
+
     def label(self) -> str:
         """The cell's, and which board of the kind where that is recorded."""
         return self.cell.label() + (f", board {self.board_id}" if self.board_id else "")
@@ -127,10 +137,7 @@ def read_folder(folder: Path) -> list[Entry]:
         if run.get("finished") is None:
             return []  # killed before its first row
         raise UsageError(f"{folder}: no summary.csv", hint="give a results folder")
-    try:
-        frame = read_summary(folder)
-    except ValueError as error:
-        raise UsageError(f"{path}: cannot read: {error}") from error
+    frame = read_summary(folder)
     rows = json.loads(frame.to_json(orient="records", double_precision=15))
     return [_entry(folder, run, row) for row in rows if row.get("model")]
 
@@ -139,11 +146,8 @@ def _read_run(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     if not path.is_file():
         raise UsageError(f"{folder}: no run.json", hint="give a results folder, see `results/`")
-    try:
-        run = json.loads(path.read_text())
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(run, dict) or not isinstance(run.get("started"), str):
+    run = read_json(path)
+    if not isinstance(run.get("started"), str):
         raise UsageError(f"{path}: has no `started`", hint="give a results folder")
     try:
         night_of(run["started"])

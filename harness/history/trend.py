@@ -31,8 +31,11 @@ class Track:
 
     @property
     def previous(self) -> Entry | None:
-        """The newest entry before the latest that says something of the model."""
-        return next((e for e in reversed(self.entries[:-1]) if not e.is_lab_trouble), None)
+        """The newest entry before the latest that says something of the model; of another night,
+        where the latest is one of several repeats of a named one."""
+        night = self.latest.named_night
+        earlier = [e for e in self.entries[:-1] if not (night and e.named_night == night)]
+        return next((e for e in reversed(earlier) if not e.is_lab_trouble), None)
 
     def label(self) -> str:
         """The cell's, and which board."""

@@ -32,9 +32,9 @@ class Verdict:
         return [d for d in self.comparison.differences if d.verdict in (BETTER, MOVED)]
 
 
-def since_previous(history: Sequence[Entry]) -> Verdict:
-    """The verdict on a history, oldest entry first."""
-    found = tracks(history)
+def since_previous(history: Sequence[Entry], night: str = "") -> Verdict:
+    """The verdict on a history, oldest entry first; on what one night ran, where it is named."""
+    found = [t for t in tracks(history) if not night or t.latest.night == night]
     trouble = [t for t in found if t.latest.is_lab_trouble]
     told = [t for t in found if not t.latest.is_lab_trouble]
     pairs = [(t.previous, t.latest) for t in told if t.previous is not None]

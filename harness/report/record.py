@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from harness.errors import UsageError
-from harness.results import SUMMARY_COLUMNS, read_summary, read_windows
+from harness.results import SUMMARY_COLUMNS, read_json, read_summary, read_windows
 
 Run = Mapping[str, Any]
 WINDOW_COLUMNS = {"model", "label_true", "label_board"}
@@ -24,25 +23,12 @@ def load(folder: Path) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
         started = "run.json" not in missing
         hint = "the run was cut short: resume it first" if started else "give a results folder"
         raise UsageError(f"{folder}: missing {', '.join(missing)}", hint=hint)
-    return _read_run(folder / "run.json"), _read_rows(folder), _read_windows(folder)
-
-
-def _read_run(path: Path) -> Run:
-    try:
-        run = json.loads(path.read_text())
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(run, dict):
-        raise UsageError(f"{path}: must hold a JSON object")
-    return run
+    return read_json(folder / "run.json"), _read_rows(folder), _read_windows(folder)
 
 
 def _read_rows(folder: Path) -> pd.DataFrame:
     """summary.csv with every column of the schema; columns it lacks come out empty."""
-    try:
-        frame = read_summary(folder)
-    except ValueError as error:
-        raise UsageError(f"{folder / 'summary.csv'}: cannot read: {error}") from error
+    frame = read_summary(folder)
     if "model" not in frame:
         raise UsageError(f"{folder / 'summary.csv'}: has no column 'model'")
     return frame.reindex(columns=list(SUMMARY_COLUMNS)).astype(SUMMARY_COLUMNS)

@@ -10,7 +10,10 @@ from typing import Any
 
 from harness.report.record import Run, mapping
 
-_LOCAL_OPTIONS = {"out", "resume", "json", "port", "data_dir"}  # say where, not what
+# They say where, not what.
+_LOCAL_OPTIONS = {
+    "out", "resume", "json", "port", "data_dir", "wait_s", "instance", "sessions",
+}  # fmt: skip
 
 
 def repeat_commands(run: Run) -> list[str]:
@@ -39,6 +42,8 @@ def _option(key: str, value: Any) -> Sequence[str]:
     if key == "overrides":
         pairs = value.items() if isinstance(value, dict) else ()
         return [word for name, new in pairs for word in ("--set", f"{name}={json.dumps(new)}")]
+    if key == "faults":
+        return ["--fault", str(value)] if value else []
     if key == "compand":  # on unless switched off
         return [] if value else ["--no-compand"]
     if isinstance(value, bool):

@@ -18,7 +18,7 @@ from harness.events import Listener, ignore
 from harness.run import RunOptions
 from harness.study import pool
 
-WHERE = ("port", "data_dir")  # options that say where, not what
+WHERE = ("port", "data_dir", "instance", "sessions")  # options that say where, not what
 
 
 def cell_folder(out: Path, options: RunOptions) -> Path:

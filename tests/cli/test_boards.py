@@ -19,6 +19,7 @@ instances:
   uno-1: {kind: uno, serial_number: U1, notes: by the window}
   uno-2: {kind: uno, hub_path: 1-2.2}
   mkr1000-1: {kind: mkr1000, serial_number: M1, power_off: "switch 3 off", power_on: "switch 3 on"}
+  mkr1000-2: {kind: mkr1000, serial_number: M2}
   due-1: {kind: due, port: /dev/ttyACM0}
   twin: {kind: uno, virtual: true, fault: hang=100}
 """
@@ -152,7 +153,7 @@ def test_a_shipped_kind_stays_what_it_is(tree):
 @pytest.mark.parametrize(
     ("board", "words"),
     [
-        ("mkr1000-1", ("no mkr1000-1 is attached", "serial number M1", "ttyACM1")),
+        ("mkr1000-2", ("no mkr1000-2 is attached", "serial number M2", "ttyACM1")),
         ("uno", ("2 boards could be the Arduino Uno R3", "U1", "U3", "ttyACM0", "ttyACM1")),
         ("uno-2", ("no uno-2 is attached", "hub path 1-2.2")),
     ],

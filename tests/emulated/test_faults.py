@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.faults import CATALOGUE, LAB, OK, Fault, run_board, try_fault
+from harness.boards import find_kind
+from harness.lab import lock_name
 from harness.locks import board_lock
 from harness.virtual.faults import WORDS
 from harness.virtual.process import VirtualBoard
@@ -58,7 +60,8 @@ def test_a_board_that_somebody_else_has_is_not_touched(
     command += ["--preset", "smoke", "--models", "fastgrnn", "--windows", "2", "--wait", "1"]
     with VirtualBoard.start("uno", tmp_path / "board") as board:
         command += ["--port", str(board.port), "--out", str(tmp_path / "out")]
-        with board_lock(f"port-{board.port.resolve()}", wait_s=0):
+        name = lock_name(find_kind("uno").virtual(), str(board.port), None)
+        with board_lock(name, wait_s=0):
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 3
         assert "is in use by" in done.stdout and "waited 1 s" in done.stdout

@@ -64,6 +64,14 @@ def test_bad_frames_say_why():
         cobs_decode(b"\x09abc")
 
 
-def test_golden_frames_are_shared_with_the_firmware():
-    golden = json.loads((Path(__file__).parents[1] / "golden" / "frames.json").read_text())
-    assert golden, "run python tests/golden/make_frames.py"
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "frames.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
+@pytest.mark.parametrize("chunk", [1, 7, 10**6])
+def test_golden_frames_are_shared_with_the_firmware(case, chunk):
+    wire, decoder, found = bytes.fromhex(case["wire"]), Decoder(), []
+    for start in range(0, len(wire), chunk):
+        found += decoder.feed(wire[start : start + chunk])
+    expected = [Frame(f["type"], f["seq"], bytes.fromhex(f["payload"])) for f in case["frames"]]
+    assert (found, decoder.bad_frames) == (expected, case["bad_frame"] + case["bad_crc"])

@@ -13,29 +13,37 @@ PACKAGE = Path(__file__).resolve().parents[2] / "harness"
 ALLOWED = {
     "errors": "",
     "events": "",
-    "files": "",
+    "files": "errors",
+    "npzfile": "",
+    "yamlfile": "errors files",
     "paths": "",
     "provenance": "paths",
     "tools": "errors paths",
-    "boards": "errors paths",
+    "boards": "errors paths yamlfile",
     "instances": "boards errors",
+    "discovery": "boards errors instances link",
+    "scan": "boards discovery errors files instances yamlfile",
     "reference": "",
-    "qmodel": "errors files reference",
+    "qmodel": "errors files npzfile reference",
     "results": "errors files",
     "link": "errors",
-    "virtual": "errors paths tools",
+    "virtual": "errors files paths tools",
     "remote": "errors",
-    "firmware": "boards errors paths qmodel reference tools",
-    "flash": "boards errors link remote tools",
-    "fused": "errors paths tools",
-    "doctor": "boards errors firmware flash fused paths tools virtual",
+    "firmware": "boards errors files paths qmodel reference tools",
+    "flash": "boards discovery errors instances link remote tools virtual",
+    "fused": "errors files paths tools",
+    "doctor": "boards discovery errors firmware flash fused instances paths tools virtual",
     "bench": "errors link qmodel reference results",
-    "lab": "bench boards errors firmware flash link locks qmodel remote virtual",
+    "lab": "bench boards discovery errors firmware flash health instances link locks qmodel remote "
+    "virtual",
+    "prove": "boards datasets discovery errors firmware flash floatmodel health instances lab link "
+    "qmodel quantize reference",
     "locks": "errors",
-    "datasets": "errors files paths reference",
+    "health": "errors files paths",
+    "datasets": "errors files npzfile paths reference",
     "presets": "errors reference",
     "models": "errors fused presets reference",
-    "floatmodel": "errors datasets files reference",
+    "floatmodel": "errors datasets files npzfile reference",
     "quantize": "errors datasets floatmodel qmodel reference",
     "train": "errors files models presets",
     "compress": "errors models presets train",
@@ -47,14 +55,17 @@ ALLOWED = {
     "plots": "errors files history results",
     "report": "errors files history plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
-    "run": "bench boards datasets errors events firmware flash lab pipeline presets provenance "
-    "qmodel reference results rows",
+    "run": "bench boards datasets errors events files firmware flash instances lab pipeline presets "
+    "provenance qmodel reference results rows",
     "study": "boards datasets errors events files firmware language language_presets paths "
     "pipeline presets provenance qmodel reference results run tools",
-    "history": "errors results study",
-    "pytest_plugin": "boards errors flash lab link",
-    "cli": "bench boards datasets doctor errors events files firmware history lab link paths "
-    "pipeline plots presets qmodel reference report results rows run study virtual",
+    "history": "errors files results study",
+    "nightly": "datasets errors events files firmware history instances pipeline presets "
+    "provenance report results rows run virtual yamlfile",
+    "pytest_plugin": "boards errors flash instances lab link",
+    "cli": "bench boards datasets discovery doctor errors events files firmware health history "
+    "instances lab link locks nightly paths pipeline plots presets prove qmodel reference report "
+    "results rows run scan study virtual yamlfile",
 }
 # Third-party package -> the modules that may import it.
 GUARDED = {
@@ -75,7 +86,7 @@ GUARDED = {
     "matplotlib": {"plots"},
     "click": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"firmware", "report/page", "report/site"},
+    "jinja2": {"firmware", "nightly/page", "report/page", "report/site"},
     "elftools": {"firmware/elf"},
     "sklearn": {"datasets/digits"},
 }
@@ -87,6 +98,7 @@ TORCH_FREE = [
     "history --help",
     "compare --help",
     "report --help",
+    "nightly --help",
     "flash --help",
     "stream --help",
 ]

@@ -72,3 +72,15 @@ def test_every_cell_has_hyper_parameters_under_every_preset(cell, preset, datase
 def test_values_of_different_options_do_not_collide(cell):
     values = [value for allowed in CELLS[cell].options.values() for value in allowed]
     assert len(values) == len(set(values))
+
+
+def test_narrow_sums_need_a_narrow_state_and_fastgrnn():
+    with pytest.raises(UsageError, match="sum_bits is 16 with state_bits 16") as caught:
+        hyper("quick", "har2", "fastgrnn", {"sum_bits": 16})
+    assert caught.value.hint == "add state_bits=8"
+    bits = {"state_bits": 8, "sum_bits": 16}
+    applied(parse_model_name("fastgrnn"), hyper("quick", "har2", "fastgrnn", bits))
+    with pytest.raises(UsageError, match="sum_bits is 16 for lstm"):
+        applied(parse_model_name("lstm"), hyper("quick", "har2", "lstm", bits))
+    with pytest.raises(UsageError, match="sum_bits is 24"):
+        hyper("quick", "har2", "fastgrnn", {"sum_bits": 24})

@@ -3,11 +3,14 @@
 import textwrap
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness import scan
 from harness.boards import lab_file
 from harness.errors import UsageError
 from harness.instances import Instance, load_instances
+from harness.yamlfile import parse_yaml
 from tests.usb_tree import UsbTree
 
 EDITED = """\
@@ -243,3 +246,67 @@ def test_every_serial_number_is_text_again(tree, serial):
     tree.plug("1-1", "2341:804e", serial=serial)
     scan_and_write()
     assert load_instances()["mkr1000-1"].serial_number == serial
+
+
+def test_a_file_that_is_not_utf8_is_left_alone(tree):
+    text = "schema: 1\ninstances:\n  a: {kind: uno, serial_number: U1}\n".encode("utf-16")
+    lab_file().write_bytes(text)
+    tree.plug("1-1", "2341:804e", serial="M1")
+    with pytest.raises(UsageError, match="UTF-8"):
+        scan_and_write()
+    assert lab_file().read_bytes() == text
+
+
+# -- any file of people ---------------------------------------------------------------------------
+
+COMMENTS = st.sampled_from(["", "", "# a: {b: c}", "   # indented", "\t", "#"])
+ENTRIES = st.sampled_from(
+    [
+        ["{i}{n}: {{kind: uno, notes: 'x # y'}}   # flow"],
+        ["{i}{n}:", "{i}{i}kind: uno", "{i}{i}# inside", "{i}{i}notes: two words"],
+        ["{i}{n}:", "{i}{i}kind: uno", "{i}{i}notes: |", "{i}{i}{i}# no comment", "{i}{i}{i}x: y"],
+        ["{i}{n}:", "{i}{i}notes: >-", "{i}{i}{i}folded", "", "{i}{i}{i}on", "{i}{i}kind: uno"],
+        ["{i}{n}:", "{i}{i}kind: uno", "{i}{i}power_off: [a,", "{i}{i}{i}b]"],
+        ['{i}{n}: {{kind: uno, notes: "over', '{i}{i}two lines"}}'],
+        ["{i}? {n}", "{i}: kind: uno"],
+    ]
+)
+
+
+@st.composite
+def files(draw):
+    indent = " " * draw(st.integers(1, 4))
+    lines = ["schema: 1", draw(COMMENTS), "instances:" + draw(st.sampled_from(["", "  # ours"]))]
+    for number in range(draw(st.integers(0, 4))):
+        lines.append(draw(COMMENTS))
+        lines += [line.format(i=indent, n=f"b{number}") for line in draw(ENTRIES)]
+    lines += draw(st.lists(COMMENTS, max_size=3))
+    if draw(st.booleans()):
+        lines += ["boards: {}", draw(COMMENTS)]
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    return newline.join(lines) + draw(st.sampled_from(["", newline]))
+
+
+@given(text=files())
+def test_what_people_wrote_stays_and_what_was_found_is_added(text):
+    try:
+        before = parse_yaml(text, "lab")
+    except UsageError:
+        return  # a tab where YAML takes none: load_instances refuses it
+    new = [Instance("new-1", "uno", hub_path="1-2"), Instance("new-2", "uno", serial_number="5")]
+    try:
+        after = scan.insert(text, new, "lab")
+    except UsageError:  # a line's end more would change the text of the last entry's notes
+        assert not text.endswith("\n")
+        after = scan.insert(text + "\n", new, "lab")
+        before = parse_yaml(text + "\n", "lab")
+        text += "\n"
+    added = {
+        "new-1": {"kind": "uno", "hub_path": "1-2"},
+        "new-2": {"kind": "uno", "serial_number": "5"},
+    }
+    assert parse_yaml(after, "lab") == before | {"instances": (before["instances"] or {}) | added}
+    at = next(i for i in range(len(text) + 1) if i == len(text) or text[i] != after[i])
+    starts = [i for i in range(at + 1) if after.endswith(text[i:]) and after.startswith(text[:i])]
+    cut_newline = after.startswith(text) and not text.endswith("\n")
+    assert starts or cut_newline  # the old text less nothing, in one or two pieces
