@@ -56,7 +56,7 @@ def is_banner(frame: Frame) -> bool:
 
 
 def steps_per_frame(hello: Hello, window_bytes: int) -> int:
-    """As many as the board takes; the window, where there is one, should hold four frames, or two."""
+    """As many as the board takes; the window, if there is one, should hold four frames or two."""
     room = hello.credit_bytes - 2
     if window_bytes:
         frame_bytes = max(window_bytes // 4, min(window_bytes // 2, SMALL_FRAME_BYTES))

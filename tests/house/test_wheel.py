@@ -65,7 +65,7 @@ def test_an_installed_harness_benches_a_stored_model_from_any_folder(installed, 
     imports = subprocess.run([installed / "python", "-c", "import torch"], capture_output=True)
     assert imports.returncode != 0
     boards = json.loads(call("boards", "--json"))
-    assert {"uno", "mkr1000"} <= {row["board"] for row in boards}
+    assert {"uno", "mkr1000"} <= {row["kind"] for row in boards["kinds"]}
     model = random_qmodel("gru", hidden=8, features=8, classes=10, companded=False)
     values = {name: getattr(model, name) for name in type(model).__dataclass_fields__}
     type(model)(**(values | {"dataset": "digits"})).save(tmp_path / "m.npz")

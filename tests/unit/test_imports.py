@@ -55,8 +55,8 @@ ALLOWED = {
     "plots": "errors files history results",
     "report": "errors files history plots results",
     "rows": "bench boards datasets firmware pipeline qmodel reference results",
-    "run": "bench boards datasets errors events files firmware flash instances lab pipeline presets "
-    "provenance qmodel reference results rows",
+    "run": "bench boards datasets errors events files firmware flash instances lab pipeline "
+    "presets provenance qmodel reference results rows",
     "study": "boards datasets errors events files firmware language language_presets paths "
     "pipeline presets provenance qmodel reference results run tools",
     "history": "errors files results study",
