@@ -17,6 +17,9 @@ from harness import lab
 from harness.boards import Board
 from harness.firmware.build import build_firmware
 from harness.firmware.render import render_sources
+from harness.flash import flash_firmware
+from harness.link.dut import connect
+from harness.link.serial import SerialLink
 from harness.reference.model import run
 from tests.models import random_qmodel, random_raw
 
@@ -103,8 +106,12 @@ def test_it_runs_as_the_bare_metal_firmware_does(name, tmp_path):
 def running(twin: Board, image: Path, state_dir: Path):
     """The twin with the image on it, flashed as ever, and a connected client."""
     with lab.attached(twin, port=None, state_dir=state_dir) as attachment:
-        lab._upload(attachment, image, state_dir / "flash.log")
-        dut = lab._open(attachment, twin.link.boot_wait_s)
+        flashed = flash_firmware(image, twin, attachment.port, log=state_dir / "flash.log")
+        dut = connect(
+            lambda: SerialLink(flashed.port, twin.link.baud),
+            boot_wait_s=twin.link.boot_wait_s,
+            banner=twin.link.resets_on_open,
+        )
         try:
             yield attachment.emulator, dut
         finally:
