@@ -58,7 +58,7 @@ static enum frame_event judge(const struct frame_decoder *decoder)
 }
 
 /* A call of its own: what it needs of registers is not to be saved at every byte. */
-static __attribute__((noinline)) enum frame_event finish(struct frame_decoder *decoder)
+static __attribute__((noinline)) enum frame_event frame_finish(struct frame_decoder *decoder)
 {
     enum frame_event event = judge(decoder);
     restart(decoder);
@@ -68,7 +68,7 @@ static __attribute__((noinline)) enum frame_event finish(struct frame_decoder *d
 enum frame_event frame_decoder_push(struct frame_decoder *decoder, uint8_t byte)
 {
     if (byte == 0)
-        return finish(decoder);
+        return frame_finish(decoder);
     uint8_t out;
     if (cobs_decode(&decoder->cobs, byte, &out) != COBS_BYTE)
         return FRAME_NONE;

@@ -80,20 +80,20 @@ def link_avr(model: QModel, folder: Path) -> tuple[int, int]:
 def test_fastgrnn_32_fits_the_uno(tmp_path):
     model = random_qmodel("fastgrnn", hidden=32, features=8, density=0.3)
     flash, ram = link_avr(model, tmp_path / "uno")
-    assert flash <= 9_000 < UNO_FLASH
-    assert ram <= 700 < UNO_RAM - STACK_RESERVE
+    assert flash <= 9_150 < UNO_FLASH
+    assert ram <= 880 < UNO_RAM - STACK_RESERVE
 
 
 @pytest.mark.parametrize(
     ("cell", "flash_limit", "ram_limit"),
     [
-        ("fastgrnn", 8_000, 520),
-        ("lstm", 9_700, 740),
-        ("gru", 9_200, 680),
-        ("ornn", 6_800, 520),
-        ("rnn", 7_100, 520),
-        ("fastrnn", 7_300, 520),
-        ("ugrnn", 8_300, 580),
+        ("fastgrnn", 8_450, 760),
+        ("lstm", 10_150, 980),
+        ("gru", 9_600, 920),
+        ("ornn", 7_250, 760),
+        ("rnn", 7_650, 760),
+        ("fastrnn", 7_850, 760),
+        ("ugrnn", 8_850, 820),
     ],
 )
 def test_sizes_on_the_uno_do_not_creep_up(cell, flash_limit, ram_limit, tmp_path):
@@ -110,7 +110,7 @@ def test_bare_metal_samd21_links(tmp_path):
     elf = folder / "firmware.elf"
     must_run([*command, *link, *rendered.sources, "-o", elf], folder)
     flash, ram = section_bytes("arm-none-eabi-size", elf)
-    assert flash <= 8_000
-    assert ram <= 2_700
+    assert flash <= 8_300
+    assert ram <= 2_710
     symbols = must_run(["arm-none-eabi-nm", elf], folder)
     assert re.search(r"^00002000 \w vectors$", symbols, re.MULTILINE), symbols
