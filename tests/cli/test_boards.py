@@ -11,7 +11,6 @@ from harness.discovery import find
 from harness.instances import load_instances
 from harness.lab import lock_name
 from harness.locks import board_lock
-from tests.usb_tree import UsbTree
 
 LAB = """\
 schema: 1
@@ -25,15 +24,10 @@ instances:
 """
 
 
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    built = UsbTree(tmp_path / "usb")
-    for name, value in built.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HARNESS_BOARDS", str(tmp_path / "lab.yaml"))
+@pytest.fixture(autouse=True)
+def own_locks_and_state(tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_LOCK_DIR", str(tmp_path / "locks"))
     monkeypatch.setenv("HARNESS_STATE_DIR", str(tmp_path / "state"))
-    return built
 
 
 def harness(*words):

@@ -15,18 +15,14 @@ import pytest
 from harness.errors import ModelFileError, ResultError
 from harness.firmware.cores import core_of
 from harness.firmware.plan import make_plan
-from harness.firmware.render import render_sources
-from harness.link.dut import connect
-from harness.link.serial import SerialLink
 from harness.quantize import quantise
 from harness.reference.model import run
 from harness.reference.reach import reach_of
-from harness.virtual.process import VirtualBoard
 from tests.models import random_raw
 from tests.unit.test_quantize import inputs, random_float
 
 from .test_avr_products import CELL, TRIALS, Case, expected_states, run_and_compare, spiked
-from .test_boards import UNO
+from .uno import compare_traces
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]
 
@@ -119,39 +115,10 @@ def test_whole_firmware(companded, tmp_path):
     )
     model = quantise(floats, inputs(floats)[0], state_bits=8, sum_bits=16)
     raw = random_raw(model, 6, 4)
-    expected = run(model, raw, trace=True)
-    rendered = render_sources(
-        model,
-        board_name="uno",
-        hal="avr",
-        clock_hz=UNO.clock_hz,
-        baud=UNO.baud,
-        max_payload=UNO.max_payload,
-        bench_raw=raw[0],
-        destination=tmp_path / "src",
-        core="avr",
-        optimise="speed" if companded else "balanced",
-    )
+    assert run(model, raw).saturations.input.sum() > 20
+    optimise = "speed" if companded else "balanced"
+    rendered = compare_traces(model, raw, optimise, tmp_path)
     assert any(source.name == "rnn_input_narrow.S" for source in rendered.sources)
-    assert expected.saturations.input.sum() > 20
-    UNO.compile(rendered, list(rendered.sources), tmp_path / "state")
-    with VirtualBoard.start("uno", tmp_path / "state") as board:
-        dut = connect(
-            lambda: SerialLink(str(board.port), UNO.baud), boot_wait_s=6, banner=UNO.banner
-        )
-        try:
-            for n in range(len(raw)):
-                outcome = dut.infer(raw[n], trace=True)
-                np.testing.assert_array_equal(outcome.hidden, expected.hidden[n])
-                np.testing.assert_array_equal(outcome.logits, expected.logits[n])
-                counts = expected.saturations
-                assert (outcome.sat_input, outcome.sat_mid, outcome.sat_state) == (
-                    counts.input[n],
-                    counts.mid[n],
-                    counts.state[n],
-                )
-        finally:
-            dut.close()
 
 
 def test_other_models_have_no_such_step():

@@ -12,21 +12,11 @@ from harness.discovery import UsbPort, attached_ports, await_gone, await_port, f
 from harness.errors import LabError
 from harness.instances import Instance
 from harness.link.base import Deadline
-from tests.usb_tree import UsbTree
 
 UNO = find_kind("uno").silicon()
 MKR = find_kind("mkr1000").silicon()
 CH340 = "1a86:7523"
 LONG_S, SOON_S = 20.0, 0.2
-
-
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    built = UsbTree(tmp_path / "usb")
-    for name, value in built.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HARNESS_BOARDS", str(tmp_path / "lab.yaml"))
-    return built
 
 
 def mkr(**told):

@@ -11,7 +11,6 @@ from harness.boards import lab_file
 from harness.errors import UsageError
 from harness.instances import Instance, load_instances
 from harness.yamlfile import parse_yaml
-from tests.usb_tree import UsbTree
 
 EDITED = """\
 # our bench, third shelf
@@ -31,15 +30,6 @@ instances:   # see the wiki
 
 # the end
 """
-
-
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    built = UsbTree(tmp_path / "usb")
-    for name, value in built.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HARNESS_BOARDS", str(tmp_path / "lab.yaml"))
-    return built
 
 
 def scan_and_write():
