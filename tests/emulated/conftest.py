@@ -19,6 +19,11 @@ def models_of(board):
     return ["fastgrnn"] if board in BRIEF else MODELS.split(",")
 
 
+def _obey_ctrl_c():
+    """As at a terminal: what a script's `&` started ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """`harness run ...` as a process in a folder of its own."""
 
@@ -32,6 +37,7 @@ class Run:
             text=True,
             cwd=folder,
             env=os.environ,
+            preexec_fn=_obey_ctrl_c,
         )
 
     def finish(self):

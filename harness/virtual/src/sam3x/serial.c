@@ -83,7 +83,7 @@ static void move_sent(struct serial *s)
     while (s->tx.on && s->tx.count && uart_ready(&s->uart)) {
         uint32_t byte = 0;
         memory_read(s->uart.cpu, s->tx.at, 1, &byte);
-        uart_send(&s->uart, byte);
+        uart_send(&s->uart, (uint16_t)byte);
         advance(&s->tx);
     }
 }
